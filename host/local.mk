@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# The program in one convenience library, so that unit tests reach its parts, and a main() on top.
+cupolaincludedir = $(includedir)/cupola
+cupolainclude_HEADERS = %D%/include/cupola/service.h
+pkgconfig_DATA += %D%/cupola.pc
+
+host_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%/include -I$(top_srcdir)/%D% $(EVENT_CFLAGS) $(CURL_CFLAGS) \
+	$(JANSSON_CFLAGS) $(NGHTTP2_CFLAGS) $(ZLIB_CFLAGS) \
+	-DCUPOLA_PREFIX='"$(prefix)"' -DCUPOLA_PLUGINDIR='"$(plugindir)"' -DCUPOLA_CONFDIR='"$(confdir)"' \
+	-DCUPOLA_DATADIR='"$(pkgdatadir)"' -DCUPOLA_RUNDIR='"$(runstatedir)/cupola"' -DADDR2LINE='"$(ADDR2LINE)"'
+noinst_LTLIBRARIES += %D%/libhost.la
+%C%_libhost_la_CPPFLAGS = $(host_cppflags)
+%C%_libhost_la_LIBADD = otel/libotel.la $(EVENT_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(NGHTTP2_LIBS) $(ZLIB_LIBS) -lm -ldl
+%C%_libhost_la_SOURCES = %D%/version.c

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# The objects once, with every symbol visible to unit tests, then the library that exports what otel.map lists.
+otelincludedir = $(includedir)/otel
+otelinclude_HEADERS =
+
+noinst_LTLIBRARIES += %D%/libotel-all.la
+otel_cppflags = $(AM_CPPFLAGS) -I%D%/proto -I$(top_srcdir)/%D% $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(PROTOBUFC_CFLAGS) $(ZLIB_CFLAGS)
+%C%_libotel_all_la_CPPFLAGS = $(otel_cppflags)
+%C%_libotel_all_la_LIBADD = $(CURL_LIBS) $(JANSSON_LIBS) $(PROTOBUFC_LIBS) $(ZLIB_LIBS) -lm
+%C%_libotel_all_la_SOURCES = \
+	%D%/error.c
+
+lib_LTLIBRARIES += %D%/libotel.la
+%C%_libotel_la_SOURCES =
+%C%_libotel_la_LIBADD = %D%/libotel-all.la
+%C%_libotel_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info 0:0:0
+if HAVE_LD_VERSION_SCRIPT
+%C%_libotel_la_LDFLAGS += -Wl,--version-script=$(top_srcdir)/%D%/otel.map
+%C%_libotel_la_DEPENDENCIES = %D%/libotel-all.la $(top_srcdir)/%D%/otel.map
+endif
+EXTRA_DIST += %D%/otel.map
+pkgconfig_DATA += %D%/otel.pc
