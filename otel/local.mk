@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # The objects once, with every symbol visible to unit tests, then the library that exports what otel.map lists.
 otelincludedir = $(includedir)/otel
-otelinclude_HEADERS =
+otelinclude_HEADERS = \
+	%D%/include/otel/error.h %D%/include/otel/value.h %D%/include/otel/context.h \
+	%D%/include/otel/baggage.h %D%/include/otel/propagation.h %D%/include/otel/trace.h \
+	%D%/include/otel/metrics.h %D%/include/otel/logs.h %D%/include/otel/sdk.h
 
 noinst_LTLIBRARIES += %D%/libotel-all.la
 otel_cppflags = $(AM_CPPFLAGS) -I%D%/proto -I$(top_srcdir)/%D% $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(PROTOBUFC_CFLAGS) $(ZLIB_CFLAGS)
 %C%_libotel_all_la_CPPFLAGS = $(otel_cppflags)
 %C%_libotel_all_la_LIBADD = $(CURL_LIBS) $(JANSSON_LIBS) $(PROTOBUFC_LIBS) $(ZLIB_LIBS) -lm
 %C%_libotel_all_la_SOURCES = \
+	%D%/pipeline_priv.h \
 	%D%/error.c
 
 lib_LTLIBRARIES += %D%/libotel.la
