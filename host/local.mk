@@ -12,3 +12,4 @@ noinst_LTLIBRARIES += %D%/libhost.la
 %C%_libhost_la_CPPFLAGS = $(host_cppflags)
 %C%_libhost_la_LIBADD = otel/libotel.la $(EVENT_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(NGHTTP2_LIBS) $(ZLIB_LIBS) -lm -ldl
 %C%_libhost_la_SOURCES = %D%/version.c
+noinst_HEADERS += %D%/http-server.h
