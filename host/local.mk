@@ -12,4 +12,17 @@ noinst_LTLIBRARIES += %D%/libhost.la
 %C%_libhost_la_CPPFLAGS = $(host_cppflags)
 %C%_libhost_la_LIBADD = otel/libotel.la $(EVENT_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(NGHTTP2_LIBS) $(ZLIB_LIBS) -lm -ldl
 %C%_libhost_la_SOURCES = %D%/version.c
+
+# The HTTP server.
 noinst_HEADERS += %D%/http-server.h
+
+# Configuration, the master, what a person types.
+%C%_libhost_la_SOURCES += %D%/conf.h %D%/log.h %D%/worker-boot.h
+
+# Loops, fibers, what services call.
+%C%_libhost_la_SOURCES +=
+
+# Generations, the worker.
+%C%_libhost_la_SOURCES +=
+
+# The program.
