@@ -1,1 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
+# The program as it would be installed, below the build folder; it finds its parts beside itself.
+stage/.stamp: all-am FORCE
+	@$(MAKE) $(AM_MAKEFLAGS) -s install prefix='$(abs_builddir)/stage' DESTDIR= >stage.log 2>&1 || { cat stage.log; exit 1; }
+	@touch $@
+FORCE:
+.PHONY: FORCE
+check_DATA += stage/.stamp
+CLEANFILES += stage.log
+INTEGRATION_TESTS =
+dist_check_SCRIPTS += $(INTEGRATION_TESTS)
+EXTRA_DIST += %D%/cupola.py
+if HAVE_PYTHON3
+TESTS += $(INTEGRATION_TESTS)
+endif
