@@ -15,6 +15,7 @@ noinst_LTLIBRARIES += %D%/libhost.la
 
 # The HTTP server.
 noinst_HEADERS += %D%/http-server.h
+noinst_HEADERS += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admission.h %D%/offload.h %D%/http-client.h
 
 # Configuration, the master, what a person types.
 %C%_libhost_la_SOURCES += %D%/conf.h %D%/log.h %D%/worker-boot.h
