@@ -27,7 +27,7 @@ struct host_offload;
 struct host_service;
 
 /* A value of the plugin's section, read by the type of its key. */
-struct host_setting {
+struct host_service_setting {
 	const char *name;
 	const char *text; /* "" for an unset one; paths absolute */
 	int64_t integer;  /* integers, booleans, durations in ms, sizes in bytes */
@@ -43,7 +43,7 @@ struct host_service_config {
 	unsigned generation; /* 1, 2, ... */
 	uint32_t flags;      /* SVC_TRYING */
 	const char *data_dir;
-	const struct host_setting *settings; /* of all plugin->keys */
+	const struct host_service_setting *settings; /* of all plugin->keys */
 	size_t n_settings;
 	host_service_log *log; /* [stderr] */
 	void *log_arg;
