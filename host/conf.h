@@ -108,9 +108,9 @@ struct host_conf {
 	char *file;   /* as it was named */
 	char *folder; /* absolute, of the file: relative paths start there */
 
-	int workers; /* loop threads in each process */
-	char *runtime_dir, *plugin_dir, *data_dir;
-	struct host_listen *admin; /* at most one */
+	int workers;                               /* loop threads in each process */
+	char *runtime_dir, *plugin_dir, *data_dir; /* absolute */
+	struct host_listen *admin;                 /* at most one */
 	size_t n_admin;
 	char *user; /* "" : stay who we are */
 	int64_t grace_ms, stall_report_ms, stall_kill_ms;
@@ -135,6 +135,8 @@ struct host_conf {
 OTEL_MUST_USE int host_conf_read(const char *file, const char *const *sets, size_t n_sets,
                                  struct host_conf **out, struct host_problems *problems);
 void host_conf_free(struct host_conf *conf); /* NULL is fine */
+/* Only the runtime folder, mistakes elsewhere notwithstanding: for `status` while the file is being edited. Owned. */
+char *host_conf_runtime_dir(const char *file, const char *const *sets, size_t n_sets);
 
 /* Borrows; NULL when there is none of that name. [any] */
 const struct host_plugin *host_conf_plugin(const struct host_conf *conf,
@@ -147,6 +149,15 @@ const struct host_plugin *host_conf_plugin(const struct host_conf *conf,
 int host_conf_check_service_keys(const struct host_plugin *plugin,
                                  const struct svc_key *keys,
                                  struct host_problems *problems);
+
+/*
+ * What a service reads for one of its keys: what the section says, or the fallback ("" for neither; an
+ * empty value of anything but a string is as if it were not there). Outputs as in host_value_parse. [any]
+ */
+OTEL_MUST_USE int host_plugin_value(const struct host_plugin *plugin, const char *folder,
+                                    const struct svc_key *key, char **text,
+                                    int64_t *integer, double *number,
+                                    struct otel_error *err);
 
 /*
  * One value, read as enum svc_key_type says. The text is as written, or absolute for SVC_PATH (relative

@@ -18,7 +18,9 @@ noinst_HEADERS += %D%/http-server.h
 noinst_HEADERS += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admission.h %D%/offload.h %D%/http-client.h
 
 # Configuration, the master, what a person types.
-%C%_libhost_la_SOURCES += %D%/conf.h %D%/log.h %D%/worker-boot.h
+%C%_libhost_la_SOURCES += %D%/worker-boot.h %D%/log.c %D%/log.h %D%/memory.c %D%/memory.h \
+	%D%/paths.c %D%/paths.h %D%/suggest.c %D%/suggest.h %D%/ini.c %D%/ini.h %D%/value.c \
+	%D%/conf.c %D%/conf.h %D%/conf-keys.c %D%/conf-keys.h %D%/conf-json.c %D%/listen.c %D%/listen.h
 
 # Loops, fibers, what services call.
 %C%_libhost_la_SOURCES +=

@@ -1,0 +1,819 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From lines to meaning: each section has a table of keys (conf-keys.c) that says type, default and
+ * bounds; what no table knows is a mistake, except in [plugin NAME], where it belongs to the service and
+ * is judged by the service's own table.
+ */
+#include "conf.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "conf-keys.h"
+#include "ini.h"
+#include "listen.h"
+#include "log.h"
+#include "memory.h"
+#include "paths.h"
+#include "suggest.h"
+#include <cupola/service.h>
+
+#define NAME_MAX_LEN 63 /* struct worker_crash has room for that much */
+
+struct reader {
+	struct ini ini;
+	struct host_conf *conf;
+	struct host_problems *problems;
+};
+
+void
+host_problems_add(struct host_problems *problems, const char *fmt, ...)
+{
+	char line[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	*(char **)xgrow(&problems->lines, &problems->n,
+	                sizeof *problems->lines) = xstrdup(line);
+}
+
+void
+host_problems_fini(struct host_problems *problems)
+{
+	for (size_t i = 0; i < problems->n; i++)
+		free(problems->lines[i]);
+	free(problems->lines);
+	memset(problems, 0, sizeof *problems);
+}
+
+static bool
+is_name(const char *text)
+{
+	return isalnum((unsigned char)*text) && strlen(text) <= NAME_MAX_LEN &&
+	       !text[strspn(
+		       text,
+		       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")];
+}
+
+/* ---- one value ---- */
+
+/* "a, b or c" of "a|b|c". */
+static void
+choices_text(const char *choices, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	for (const char *at = choices; *at && len < size;) {
+		size_t n = strcspn(at, "|");
+		const char *next = at + n + (at[n] == '|');
+
+		len += (size_t)snprintf(buf + len, size - len, "%.*s%s", (int)n, at,
+		                        !*next              ? ""
+		                        : strchr(next, '|') ? ", "
+		                                            : " or ");
+		at = next;
+	}
+}
+
+static bool
+is_choice(const char *choices, const char *value)
+{
+	size_t len = strlen(value);
+
+	for (const char *at = choices; *at;) {
+		size_t n = strcspn(at, "|");
+
+		if (n == len && !strncmp(at, value, n))
+			return true;
+		at += n + (at[n] == '|');
+	}
+	return false;
+}
+
+static int
+parse_choice(const char *choices, const char *value, struct otel_error *err)
+{
+	struct host_suggest suggest = { .word = value };
+	char text[256], mean[64], words[256], *save = NULL;
+
+	if (is_choice(choices, value))
+		return 0;
+	choices_text(choices, text, sizeof text);
+	snprintf(words, sizeof words, "%s", choices);
+	for (char *word = strtok_r(words, "|", &save); word;
+	     word = strtok_r(NULL, "|", &save))
+		host_suggest_offer(&suggest, word);
+	return otel_error_set(err, -EINVAL, "expected %s, found \"%.100s\"%s", text,
+	                      value, host_suggest_text(&suggest, mean, sizeof mean));
+}
+
+static int
+check_bounds(const struct conf_key *key, int64_t value, const char *text,
+             struct otel_error *err)
+{
+	if ((key->min || key->max) && (value < key->min || value > key->max)) {
+		const char *unit = key->type == SVC_DURATION ? " ms"
+		                   : key->type == SVC_SIZE   ? " bytes"
+		                                             : "";
+
+		return otel_error_set(
+			err, -EINVAL, "expected %lld%s to %lld%s, found \"%.100s\"",
+			(long long)key->min, unit, (long long)key->max, unit, text);
+	}
+	return 0;
+}
+
+/* Stores `value` at the key's place in `object`. 0, or -EINVAL with "expected ..., found ...". */
+static int
+store(const struct conf_key *key, void *object, const char *value, const char *folder,
+      struct otel_error *err)
+{
+	void *at = (char *)object + key->offset;
+	int64_t number = 0;
+	int type = key->type, r = 0;
+
+	switch (type) {
+	case CONF_CHOICE:
+		r = parse_choice(key->choices, value, err);
+		break;
+	case CONF_LISTEN:
+		return host_listen_parse(value, at,
+		                         (size_t *)((struct host_listen **)at + 1), err);
+	case CONF_LEVEL:
+		r = parse_choice("debug|info|warn|error", value, err);
+		if (!r)
+			*(int *)at = host_level_parse(value);
+		return r;
+	case CONF_FORMAT:
+		r = parse_choice("text|json", value, err);
+		if (!r)
+			*(int *)at = *value == 'j' ? HOST_LOG_JSON : HOST_LOG_TEXT;
+		return r;
+	case CONF_NAME:
+		if (!is_name(value))
+			r = otel_error_set(
+				err, -EINVAL,
+				"expected a name of letters, digits, '_', '.' and '-', found \"%.100s\"",
+				value);
+		break;
+	case CONF_SMALL:
+	case CONF_FLAG:
+		r = host_value_parse(type == CONF_FLAG ? SVC_BOOL : SVC_INT, value,
+		                     folder, NULL, &number, NULL, err);
+		if (!r)
+			r = check_bounds(key, number, value, err);
+		if (!r && type == CONF_FLAG)
+			*(bool *)at = number;
+		else if (!r)
+			*(int *)at = (int)number;
+		return r;
+	case SVC_INT:
+	case SVC_DURATION:
+	case SVC_SIZE:
+		r = host_value_parse(type, value, folder, NULL, &number, NULL, err);
+		if (!r)
+			r = check_bounds(key, number, value, err);
+		if (!r)
+			*(int64_t *)at = number;
+		return r;
+	default: {
+		char *text = NULL;
+
+		r = host_value_parse(type, value, folder, &text, NULL, NULL, err);
+		if (!r) {
+			free(*(char **)at);
+			*(char **)at = text;
+		}
+		return r;
+	}
+	}
+	if (!r) {
+		free(*(char **)at);
+		*(char **)at = xstrdup(value);
+	}
+	return r;
+}
+
+/* ---- one section ---- */
+
+static void
+wrong(struct reader *r, const struct ini_section *section, const struct ini_entry *entry,
+      const char *what)
+{
+	host_problems_add(r->problems, "%s: [%s] %s: %s", entry->where, section->name,
+	                  entry->key, what);
+}
+
+/* The keys of a table that the section sets; the others get their fallback where there is one. */
+static void
+read_keys(struct reader *r, const struct ini_section *section,
+          const struct conf_key *keys, void *object)
+{
+	for (const struct conf_key *key = keys; key->name; key++) {
+		struct ini_entry *entry = section ? ini_entry(section, key->name) : NULL;
+		struct otel_error err = OTEL_ERROR_INIT;
+
+		if (entry)
+			entry->used = true;
+		if (key->fallback)
+			(void)store(key, object, key->fallback, r->conf->folder, NULL);
+		if (!entry || entry->bad)
+			continue;
+		/* An empty value is "not told": what ${VARIABLE:-} leaves behind. */
+		if (!*entry->value && (key->type == SVC_PATH || !key->fallback))
+			continue;
+		if (store(key, object, entry->value, r->conf->folder, &err) < 0)
+			wrong(r, section, entry, err.message);
+	}
+}
+
+static int
+check_headers(const char *value, struct otel_error *err)
+{
+	const char *at = value;
+
+	while (*at) {
+		size_t n = strcspn(at, ",");
+
+		if (!memchr(at, '=', n) || *at == '=')
+			return otel_error_set(
+				err, -EINVAL,
+				"expected name=value,name=value, found \"%.*s\"", (int)n,
+				at);
+		at += n + (at[n] == ',');
+	}
+	return 0;
+}
+
+static int
+check_propagators(const char *value, struct otel_error *err)
+{
+	char copy[256], *save = NULL;
+
+	snprintf(copy, sizeof copy, "%s", value);
+	for (char *word = strtok_r(copy, ", ", &save); word;
+	     word = strtok_r(NULL, ", ", &save)) {
+		int r = parse_choice("tracecontext|baggage|b3|b3multi|none", word, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+store_telemetry(struct host_telemetry *telemetry, size_t i, const char *value,
+                const char *folder, struct otel_error *err)
+{
+	const struct conf_telemetry_key *key = &conf_telemetry_keys[i];
+	int64_t number = 0;
+	double ratio = 0;
+	char *text = NULL;
+	int r;
+
+	if (key->type == CONF_CHOICE)
+		r = parse_choice(key->choices, value, err);
+	else
+		r = host_value_parse(key->type, value, folder, &text, &number, &ratio,
+		                     err);
+	if (!r && i == HOST_T_HEADERS)
+		r = check_headers(value, err);
+	if (!r && i == HOST_T_PROPAGATORS)
+		r = check_propagators(value, err);
+	if (!r && key->type == SVC_NUMBER && (ratio < 0 || ratio > 1))
+		r = otel_error_set(err, -EINVAL,
+		                   "expected a number from 0 to 1, found \"%.100s\"",
+		                   value);
+	if (!r && key->type == SVC_DURATION && number <= 0)
+		r = otel_error_set(err, -EINVAL,
+		                   "expected a duration above 0, found \"%.100s\"",
+		                   value);
+	if (!r) {
+		free(telemetry->value[i]);
+		telemetry->value[i] = key->type == SVC_DURATION
+		                              ? xasprintf("%lld", (long long)number)
+		                      : key->type == SVC_BOOL
+		                              ? xstrdup(number ? "true" : "false")
+		                              : xstrdup(text ? text : value);
+	}
+	free(text);
+	return r;
+}
+
+/* Returns whether the section has at least one of the keys. */
+static bool
+read_telemetry(struct reader *r, const struct ini_section *section, bool is_plugin,
+               struct host_telemetry *out)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < HOST_N_T; i++) {
+		struct ini_entry *entry = ini_entry(section, conf_telemetry_keys[i].name);
+		struct otel_error err = OTEL_ERROR_INIT;
+
+		if (!entry)
+			continue;
+		if (is_plugin && conf_telemetry_keys[i].host_only) {
+			entry->used = true;
+			wrong(r, section, entry,
+			      "expected in [telemetry], found here; it holds for all services");
+			continue;
+		}
+		entry->used = any = true;
+		if (entry->bad || !*entry->value)
+			continue;
+		if (store_telemetry(out, i, entry->value, r->conf->folder, &err) < 0)
+			wrong(r, section, entry, err.message);
+	}
+	return any;
+}
+
+/* Tells every key that nobody used, with the nearest one of the tables. */
+static void
+report_unknown(struct reader *r, const struct ini_section *section,
+               const struct conf_key *keys, bool telemetry)
+{
+	for (size_t i = 0; i < section->n_entries; i++) {
+		const struct ini_entry *entry = &section->entries[i];
+		struct host_suggest suggest = { .word = entry->key };
+		char mean[128];
+
+		if (entry->used)
+			continue;
+		for (const struct conf_key *key = keys; key && key->name; key++)
+			host_suggest_offer(&suggest, key->name);
+		for (size_t t = 0; telemetry && t < HOST_N_T; t++)
+			host_suggest_offer(&suggest, conf_telemetry_keys[t].name);
+		host_problems_add(
+			r->problems,
+			"%s: [%s] %s: expected a key of [%s], found an unknown one%s",
+			entry->where, section->name, entry->key, section->name,
+			host_suggest_text(&suggest, mean, sizeof mean));
+	}
+}
+
+static void
+add_setting(struct host_setting **settings, size_t *n, const struct ini_entry *entry)
+{
+	struct host_setting *setting = xgrow(settings, n, sizeof *setting);
+
+	setting->name = xstrdup(entry->key);
+	setting->value = xstrdup(entry->value);
+	setting->where = xstrdup(entry->where);
+}
+
+static void
+read_plugin(struct reader *r, struct ini_section *section)
+{
+	const char *name = section->name + strlen("plugin ");
+	struct host_conf *conf = r->conf;
+	struct host_plugin *plugin;
+
+	if (!is_name(name)) {
+		host_problems_add(
+			r->problems,
+			"%s: [%s]: expected [plugin NAME] with a name of at most %d letters, digits, "
+			"'_', '.' and '-', found \"%s\"",
+			section->where, section->name, NAME_MAX_LEN, name);
+		return;
+	}
+	plugin = xgrow(&conf->plugins, &conf->n_plugins, sizeof *plugin);
+	plugin->name = xstrdup(name);
+	plugin->where = xstrdup(section->where);
+	plugin->max_body = conf->max_body;
+	plugin->max_requests = conf->max_requests;
+	plugin->request_timeout_ms = conf->request_timeout_ms;
+	plugin->instrument = strcmp(name, "station") && strcmp(name, "upstream") &&
+	                     strcmp(name, "hello");
+	plugin->path = xasprintf("%s/%s.so", conf->plugin_dir, name);
+	read_keys(r, section, conf_plugin_keys, plugin);
+	for (size_t i = 0; i < HOST_N_T; i++)
+		if (conf->telemetry.value[i])
+			plugin->telemetry.value[i] = xstrdup(conf->telemetry.value[i]);
+	plugin->own_telemetry = read_telemetry(r, section, true, &plugin->telemetry);
+	for (size_t i = 0; i < section->n_entries; i++)
+		if (!section->entries[i].used && !section->entries[i].bad)
+			add_setting(&plugin->settings, &plugin->n_settings,
+			            &section->entries[i]);
+}
+
+static void
+read_resource(struct reader *r, struct ini_section *section)
+{
+	struct host_conf *conf = r->conf;
+
+	for (size_t i = 0; i < section->n_entries; i++) {
+		const struct ini_entry *entry = &section->entries[i];
+
+		if (!strcmp(entry->key, "service.name") ||
+		    !strcmp(entry->key, "service.instance.id"))
+			wrong(r, section, entry,
+			      "expected an attribute that all services share, found one that each has of its own; "
+			      "remove it");
+		else if (!entry->bad && *entry->value)
+			add_setting(&conf->resource, &conf->n_resource, entry);
+	}
+}
+
+static void
+read_host(struct reader *r)
+{
+	struct ini_section *section = ini_section(&r->ini, "host");
+	struct host_conf *conf = r->conf;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	conf->workers = cores < 1 ? 1 : cores > 256 ? 256 : (int)cores;
+	conf->runtime_dir = xstrdup(host_path_runtime());
+	conf->plugin_dir = xstrdup(host_path_plugins());
+	conf->data_dir = xstrdup(host_path_data());
+	read_keys(r, section, conf_host_keys, conf);
+	if (section)
+		report_unknown(r, section, conf_host_keys, false);
+}
+
+static void
+read_sections(struct reader *r)
+{
+	static const char *const known[] = { "host", "telemetry", "resource",
+		                             "plugin NAME" };
+	struct ini_section *section = ini_section(&r->ini, "telemetry");
+
+	read_host(r);
+	if (section) {
+		read_telemetry(r, section, false, &r->conf->telemetry);
+		report_unknown(r, section, NULL, true);
+	}
+	for (size_t i = 0; i < r->ini.n_sections; i++) {
+		section = &r->ini.sections[i];
+		if (!strncmp(section->name, "plugin ", 7)) {
+			read_plugin(r, section);
+		} else if (!strcmp(section->name, "resource")) {
+			read_resource(r, section);
+		} else if (strcmp(section->name, "host") &&
+		           strcmp(section->name, "telemetry")) {
+			struct host_suggest suggest = { .word = section->name };
+			char mean[128];
+
+			for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+				host_suggest_offer(&suggest, known[k]);
+			if (!suggest.best && !strncasecmp(section->name, "plugin", 6))
+				suggest.best = "plugin NAME";
+			host_problems_add(
+				r->problems,
+				"%s: [%s]: expected [host], [telemetry], [resource] or [plugin NAME], "
+				"found an unknown section%s",
+				section->where, section->name,
+				host_suggest_text(&suggest, mean, sizeof mean));
+		}
+	}
+}
+
+/* ---- what only the whole can tell ---- */
+
+/* Where the key of a plugin was set, for messages. */
+static const char *
+key_where(struct reader *r, const struct host_plugin *plugin, const char *key)
+{
+	char name[NAME_MAX_LEN + 16];
+	const struct ini_section *section;
+	const struct ini_entry *entry;
+
+	snprintf(name, sizeof name, "plugin %s", plugin->name);
+	section = ini_section(&r->ini, name);
+	entry = section ? ini_entry(section, key) : NULL;
+	return entry ? entry->where : plugin->where;
+}
+
+static bool
+same_address(const struct host_listen *a, const struct host_listen *b)
+{
+	return a->port && a->port == b->port && !strcmp(a->address, b->address);
+}
+
+static void
+check_clash(struct reader *r, const struct host_plugin *plugin,
+            const struct host_listen *listen, const struct host_listen *others,
+            size_t n_others, const char *whose)
+{
+	for (size_t i = 0; i < n_others; i++)
+		if (&others[i] != listen && same_address(listen, &others[i]))
+			host_problems_add(
+				r->problems,
+				"%s: [plugin %s] listen: expected an address of its own, found %s:%u, "
+				"which %s has too; change one of them",
+				key_where(r, plugin, "listen"), plugin->name,
+				listen->address, listen->port, whose);
+}
+
+static void
+check_listeners(struct reader *r)
+{
+	const struct host_conf *conf = r->conf;
+
+	for (size_t i = 0; i < conf->n_plugins; i++) {
+		const struct host_plugin *plugin = &conf->plugins[i];
+
+		for (size_t j = 0; plugin->enabled && j < plugin->n_listen; j++) {
+			const struct host_listen *listen = &plugin->listen[j];
+
+			check_clash(r, plugin, listen, conf->admin, conf->n_admin,
+			            "[host] admin");
+			check_clash(r, plugin, listen, plugin->listen, j, "the same key");
+			for (size_t k = 0; k < i; k++) {
+				char whose[NAME_MAX_LEN + 16];
+
+				snprintf(whose, sizeof whose, "[plugin %s]",
+				         conf->plugins[k].name);
+				if (conf->plugins[k].enabled)
+					check_clash(r, plugin, listen,
+					            conf->plugins[k].listen,
+					            conf->plugins[k].n_listen, whose);
+			}
+		}
+	}
+}
+
+static void
+check_whole(struct reader *r)
+{
+	const struct ini_section *host = ini_section(&r->ini, "host");
+	const struct host_conf *conf = r->conf;
+	const struct ini_entry *entry;
+
+	check_listeners(r);
+	if (host && conf->n_admin > 1 && (entry = ini_entry(host, "admin")))
+		wrong(r, host, entry, "expected one address, found several");
+	if (host && conf->stall_kill_ms && conf->stall_kill_ms < conf->stall_report_ms &&
+	    ((entry = ini_entry(host, "stall_kill")) ||
+	     (entry = ini_entry(host, "stall_report"))))
+		wrong(r, host, entry,
+		      "expected stall_kill to be 0 or longer than stall_report, found it shorter");
+	if (host && *conf->user && (entry = ini_entry(host, "user"))) {
+		if (!getpwnam(conf->user))
+			host_problems_add(
+				r->problems,
+				"%s: [host] user: expected a user of this system, found \"%s\"; make it "
+				"with useradd --system %s",
+				entry->where, conf->user, conf->user);
+		else if (geteuid() != 0)
+			host_problems_add(
+				r->problems,
+				"%s: [host] user: expected to be started by root to become %s, found "
+				"user id %u; remove the key or start as root",
+				entry->where, conf->user, (unsigned)geteuid());
+	}
+}
+
+/* ---- --set ---- */
+
+/* Where "SECTION.KEY" is to be cut: see DESIGN; keys with a dot of their own are known. NULL: nowhere. */
+static char *
+cut_of(char *text)
+{
+	size_t len = strlen(text);
+
+	if (strncmp(text, "plugin ", 7))
+		return strchr(text, '.');
+	for (size_t i = 0; i < HOST_N_T; i++) {
+		const char *key = conf_telemetry_keys[i].name;
+		size_t n = strlen(key);
+
+		if (strchr(key, '.') && len > n + 8 && text[len - n - 1] == '.' &&
+		    !strcmp(text + len - n, key))
+			return text + len - n - 1;
+	}
+	return strrchr(text, '.');
+}
+
+static void
+apply_set(struct reader *r, const char *set)
+{
+	char *text = xstrdup(set), *equals = strchr(text, '='), *cut, *key_end;
+
+	if (equals)
+		*equals = '\0';
+	cut = equals ? cut_of(text) : NULL;
+	if (!cut || cut == text || !cut[1]) {
+		host_problems_add(
+			r->problems,
+			"--set %s: expected SECTION.KEY=VALUE, such as host.workers=2 or "
+			"'plugin hello.enabled=yes', found no %s",
+			set, equals ? "dot between section and key" : "=");
+	} else {
+		*cut = '\0';
+		for (key_end = equals;
+		     key_end > cut + 1 && isspace((unsigned char)key_end[-1]);)
+			*--key_end = '\0';
+		ini_set(&r->ini, text, cut + 1, equals + 1 + strspn(equals + 1, " \t"),
+		        "--set");
+	}
+	free(text);
+}
+
+/* ---- reading all of it ---- */
+
+int
+host_conf_read(const char *file, const char *const *sets, size_t n_sets,
+               struct host_conf **out, struct host_problems *problems)
+{
+	struct reader r = { .problems = problems };
+	size_t before = problems->n;
+
+	r.conf = xcalloc(1, sizeof *r.conf);
+	r.conf->file = xstrdup(file);
+	r.conf->folder = host_path_folder(file);
+	ini_read(&r.ini, file, problems);
+	for (size_t i = 0; i < n_sets; i++)
+		apply_set(&r, sets[i]);
+	read_sections(&r);
+	check_whole(&r);
+	ini_fini(&r.ini);
+	if (problems->n > before) {
+		host_conf_free(r.conf);
+		return -EINVAL;
+	}
+	*out = r.conf;
+	return 0;
+}
+
+char *
+host_conf_runtime_dir(const char *file, const char *const *sets, size_t n_sets)
+{
+	struct host_problems ignored = { NULL, 0 };
+	struct reader r = { .problems = &ignored };
+	char *runtime_dir;
+
+	r.conf = xcalloc(1, sizeof *r.conf);
+	r.conf->file = xstrdup(file);
+	r.conf->folder = host_path_folder(file);
+	ini_read(&r.ini, file, &ignored);
+	for (size_t i = 0; i < n_sets; i++)
+		apply_set(&r, sets[i]);
+	read_host(&r);
+	ini_fini(&r.ini);
+	host_problems_fini(&ignored);
+	runtime_dir = xstrdup(r.conf->runtime_dir);
+	host_conf_free(r.conf);
+	return runtime_dir;
+}
+
+static void
+telemetry_fini(struct host_telemetry *telemetry)
+{
+	for (size_t i = 0; i < HOST_N_T; i++)
+		free(telemetry->value[i]);
+}
+
+static void
+settings_free(struct host_setting *settings, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(settings[i].name);
+		free(settings[i].value);
+		free(settings[i].where);
+	}
+	free(settings);
+}
+
+static void
+plugin_fini(struct host_plugin *plugin)
+{
+	free(plugin->name);
+	free(plugin->where);
+	free(plugin->path);
+	free(plugin->process);
+	host_listen_free(plugin->listen, plugin->n_listen);
+	telemetry_fini(&plugin->telemetry);
+	settings_free(plugin->settings, plugin->n_settings);
+}
+
+void
+host_plugin_free(struct host_plugin *plugin)
+{
+	if (plugin)
+		plugin_fini(plugin);
+	free(plugin);
+}
+
+void
+host_conf_free(struct host_conf *conf)
+{
+	if (!conf)
+		return;
+	for (size_t i = 0; i < conf->n_plugins; i++)
+		plugin_fini(&conf->plugins[i]);
+	free(conf->plugins);
+	settings_free(conf->resource, conf->n_resource);
+	telemetry_fini(&conf->telemetry);
+	host_listen_free(conf->admin, conf->n_admin);
+	free(conf->runtime_dir);
+	free(conf->plugin_dir);
+	free(conf->data_dir);
+	free(conf->user);
+	free(conf->file);
+	free(conf->folder);
+	free(conf);
+}
+
+const struct host_plugin *
+host_conf_plugin(const struct host_conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->n_plugins; i++)
+		if (!strcmp(conf->plugins[i].name, name))
+			return &conf->plugins[i];
+	return NULL;
+}
+
+/* ---- the service's own keys ---- */
+
+static const struct svc_key *
+service_key(const struct svc_key *keys, const char *name)
+{
+	for (; keys && keys->name; keys++)
+		if (!strcmp(keys->name, name))
+			return keys;
+	return NULL;
+}
+
+static const struct host_setting *
+plugin_setting(const struct host_plugin *plugin, const char *name)
+{
+	for (size_t i = 0; i < plugin->n_settings; i++)
+		if (!strcmp(plugin->settings[i].name, name))
+			return &plugin->settings[i];
+	return NULL;
+}
+
+static void
+unknown_setting(const struct host_plugin *plugin, const struct host_setting *setting,
+                const struct svc_key *keys, struct host_problems *problems)
+{
+	struct host_suggest suggest = { .word = setting->name };
+	char mean[128];
+
+	for (; keys && keys->name; keys++)
+		host_suggest_offer(&suggest, keys->name);
+	for (const struct conf_key *key = conf_plugin_keys; key->name; key++)
+		host_suggest_offer(&suggest, key->name);
+	for (size_t i = 0; i < HOST_N_T; i++)
+		host_suggest_offer(&suggest, conf_telemetry_keys[i].name);
+	host_problems_add(
+		problems,
+		"%s: [plugin %s] %s: expected a key of this service, found an unknown one%s",
+		setting->where, plugin->name, setting->name,
+		host_suggest_text(&suggest, mean, sizeof mean));
+}
+
+int
+host_conf_check_service_keys(const struct host_plugin *plugin, const struct svc_key *keys,
+                             struct host_problems *problems)
+{
+	size_t before = problems->n;
+
+	for (size_t i = 0; i < plugin->n_settings; i++) {
+		const struct host_setting *setting = &plugin->settings[i];
+		const struct svc_key *key = service_key(keys, setting->name);
+		struct otel_error err = OTEL_ERROR_INIT;
+
+		if (!key)
+			unknown_setting(plugin, setting, keys, problems);
+		else if ((*setting->value || !key->fallback) &&
+		         host_value_parse(key->type, setting->value, NULL, NULL, NULL,
+		                          NULL, &err) < 0)
+			host_problems_add(problems, "%s: [plugin %s] %s: %s",
+			                  setting->where, plugin->name, setting->name,
+			                  err.message);
+	}
+	for (const struct svc_key *key = keys; key && key->name; key++)
+		if (!key->fallback && !plugin_setting(plugin, key->name))
+			host_problems_add(
+				problems,
+				"%s: [plugin %s] %s: expected a value, found no such key; %s",
+				plugin->where, plugin->name, key->name,
+				key->help ? key->help
+					  : "the service cannot do without it");
+	return problems->n > before ? -EINVAL : 0;
+}
+
+int
+host_plugin_value(const struct host_plugin *plugin, const char *folder,
+                  const struct svc_key *key, char **text, int64_t *integer,
+                  double *number, struct otel_error *err)
+{
+	const struct host_setting *setting = plugin_setting(plugin, key->name);
+	bool told = setting &&
+	            (*setting->value || key->type == SVC_STRING || !key->fallback);
+	const char *value = told ? setting->value : key->fallback ? key->fallback : "";
+	int type = !told && !*value ? SVC_STRING : key->type;
+
+	return host_value_parse(type, value, folder, text, integer, number, err);
+}
