@@ -11,8 +11,10 @@ otel_cppflags = $(AM_CPPFLAGS) -I%D%/proto -I$(top_srcdir)/%D% $(CURL_CFLAGS) $(
 %C%_libotel_all_la_CPPFLAGS = $(otel_cppflags)
 %C%_libotel_all_la_LIBADD = $(CURL_LIBS) $(JANSSON_LIBS) $(PROTOBUFC_LIBS) $(ZLIB_LIBS) -lm
 %C%_libotel_all_la_SOURCES = \
-	%D%/pipeline_priv.h \
-	%D%/error.c
+	%D%/pipeline_priv.h %D%/arena_priv.h %D%/clock_priv.h %D%/context_priv.h %D%/percent_priv.h \
+	%D%/resource_priv.h %D%/value_priv.h \
+	%D%/error.c %D%/alloc.c %D%/arena.c %D%/baggage.c %D%/clock.c %D%/context.c %D%/detect.c \
+	%D%/diag.c %D%/percent.c %D%/resource.c %D%/value.c
 
 lib_LTLIBRARIES += %D%/libotel.la
 %C%_libotel_la_SOURCES =

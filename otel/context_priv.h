@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * otel/context_priv.h - what a context is made of.
+ *
+ * Three counted things and no parent: a context that is kept keeps no chain of ended spans alive. A span
+ * embeds the context in which it is active; references to that one are references to the span.
+ */
+#ifndef OTEL_CONTEXT_PRIV_H
+#define OTEL_CONTEXT_PRIV_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <otel/context.h>
+
+struct otelp_context_entry; /* a key and its value, and the ones before */
+
+struct otel_context {
+	struct otel_span *span; /* embedded: the span around it, not counted */
+	struct otel_baggage *baggage;
+	struct otelp_context_entry *entries;
+	atomic_uint refs; /* of a context on the heap */
+	bool embedded;
+};
+
+/* Makes a span's own context: baggage and values of `parent` (NULL: none), and itself. */
+void otelp_context_embed(struct otel_context *context, struct otel_span *span,
+                         const struct otel_context *parent);
+/* Gives up what an embedded context holds. */
+void otelp_context_clear(struct otel_context *context);
+
+/* An extracted or wrapped span with the baggage and values of `parent`. NULL without memory. */
+struct otel_span_context;
+struct otel_span *otelp_span_wrap_in(const struct otel_context *parent,
+                                     const struct otel_span_context *context);
+
+#endif

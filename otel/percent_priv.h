@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* otel/percent_priv.h - percent-encoding (RFC 3986 section 2.1), as baggage and OTEL_* lists have it. */
+#ifndef OTEL_PERCENT_PRIV_H
+#define OTEL_PERCENT_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Decodes into `out`, which holds `len` bytes; false when a % is not followed by two hex digits. */
+bool otelp_percent_decode(const char *text, size_t len, char *out, size_t *out_len);
+/* The value of a hex digit, or -1. */
+int otelp_hex_digit(char c);
+
+#endif
