@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * station/otlp.h - short names for the OTLP messages that protobuf-c generates.
+ */
+#ifndef STATION_OTLP_H
+#define STATION_OTLP_H
+
+#include "logs_service.pb-c.h"
+#include "metrics_service.pb-c.h"
+#include "rpc_status.pb-c.h"
+#include "trace_service.pb-c.h"
+
+typedef Opentelemetry__Proto__Common__V1__AnyValue otlp_any;
+typedef Opentelemetry__Proto__Common__V1__KeyValue otlp_key_value;
+typedef Opentelemetry__Proto__Common__V1__InstrumentationScope otlp_scope;
+typedef Opentelemetry__Proto__Resource__V1__Resource otlp_resource;
+typedef Opentelemetry__Proto__Trace__V1__Span otlp_span;
+typedef Opentelemetry__Proto__Logs__V1__LogRecord otlp_log;
+typedef Opentelemetry__Proto__Metrics__V1__Metric otlp_metric;
+typedef Opentelemetry__Proto__Collector__Trace__V1__ExportTraceServiceRequest otlp_traces;
+typedef Opentelemetry__Proto__Collector__Logs__V1__ExportLogsServiceRequest otlp_logs;
+typedef Opentelemetry__Proto__Collector__Metrics__V1__ExportMetricsServiceRequest otlp_metrics;
+
+#define otlp_span_descriptor    opentelemetry__proto__trace__v1__span__descriptor
+#define otlp_log_descriptor     opentelemetry__proto__logs__v1__log_record__descriptor
+#define otlp_metric_descriptor  opentelemetry__proto__metrics__v1__metric__descriptor
+#define otlp_traces_descriptor  opentelemetry__proto__collector__trace__v1__export_trace_service_request__descriptor
+#define otlp_logs_descriptor    opentelemetry__proto__collector__logs__v1__export_logs_service_request__descriptor
+#define otlp_metrics_descriptor opentelemetry__proto__collector__metrics__v1__export_metrics_service_request__descriptor
+
+#endif

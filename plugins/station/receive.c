@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "receive.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <zlib.h>
+
+#include <jansson.h>
+
+#include "otlp-guard.h"
+#include "otlp-json.h"
+#include "otlp.h"
+#include "query.h"
+
+#define MAX_INFLATED ((size_t)64 << 20)
+#define MAX_ERRORS   32
+#define OFFLOAD_FROM ((size_t)64 << 10) /* bytes worth a thread of their own to decode */
+
+enum protocol { HTTP_PROTOBUF, HTTP_JSON, GRPC, N_PROTOCOLS };
+static const char *const protocol_names[N_PROTOCOLS] = { "http/protobuf", "http/json", "grpc" };
+
+/* google.rpc.Code */
+enum { CODE_OK = 0, CODE_INVALID_ARGUMENT = 3, CODE_RESOURCE_EXHAUSTED = 8, CODE_UNIMPLEMENTED = 12 };
+
+static const struct signal {
+	const char *name, *path, *grpc_path;
+	const ProtobufCMessageDescriptor *request;
+} signals[STORE_N_SIGNALS] = {
+	[STORE_SPANS] = { "traces", "/v1/traces",
+	                  "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+	                  &otlp_traces_descriptor },
+	[STORE_LOGS] = { "logs", "/v1/logs",
+	                 "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+	                 &otlp_logs_descriptor },
+	[STORE_METRICS] = { "metrics", "/v1/metrics",
+	                    "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+	                    &otlp_metrics_descriptor },
+};
+
+struct mistake {
+	uint64_t unix_ns;
+	char where[80], agent[80], text[240];
+};
+
+struct receiver {
+	const struct svc_host *host;
+	struct store *store;
+	struct svc_event *arrived;
+	struct forward *forward;
+	struct {
+		uint64_t requests, items, bytes, failed, last_unix_ns;
+	} counts[STORE_N_SIGNALS][N_PROTOCOLS];
+	struct mistake mistakes[MAX_ERRORS]; /* a ring */
+	uint64_t n_mistakes;
+};
+
+int
+receiver_new(const struct svc_host *host, struct store *store, struct svc_event *arrived,
+             struct forward *forward, struct receiver **out)
+{
+	struct receiver *receiver = calloc(1, sizeof *receiver);
+
+	if (!receiver)
+		return -ENOMEM;
+	receiver->host = host;
+	receiver->store = store;
+	receiver->arrived = arrived;
+	receiver->forward = forward;
+	*out = receiver;
+	return 0;
+}
+
+void
+receiver_free(struct receiver *receiver)
+{
+	free(receiver);
+}
+
+/* ---- what went wrong, for people ---- */
+
+static void
+copy_text(char *out, size_t size, const char *text)
+{
+	size_t n = strlen(text);
+
+	n = n < size ? n : size - 1;
+	memcpy(out, text, n);
+	out[n] = '\0';
+}
+
+static void
+note_mistake(struct receiver *receiver, struct svc_request *req, const char *text)
+{
+	struct mistake *m = &receiver->mistakes[receiver->n_mistakes++ % MAX_ERRORS];
+	const char *agent = svc_header(req, "user-agent");
+	struct buf where = { 0 };
+
+	m->unix_ns = station_now();
+	buf_printf(&where, "%s %s", req->method, req->path);
+	copy_text(m->where, sizeof m->where, where.data ? where.data : "");
+	buf_fini(&where);
+	copy_text(m->agent, sizeof m->agent, agent ? agent : "");
+	copy_text(m->text, sizeof m->text, text);
+}
+
+/* ---- decoding: may run on a thread of the pool, so it touches nothing but the job ---- */
+
+struct job {
+	int signal;
+	bool json, gzip;
+	const void *body;
+	size_t len;
+	void *inflated; /* owned */
+	ProtobufCMessage *message; /* owned */
+	int result;
+	struct otel_error err;
+};
+
+static int
+inflate_body(struct job *job)
+{
+	z_stream z = { .next_in = (Bytef *)(uintptr_t)job->body, .avail_in = (uInt)job->len };
+	size_t size = job->len * 4 + 1024;
+	char *out = NULL;
+	int r;
+
+	if (inflateInit2(&z, 15 + 32) != Z_OK) /* gzip or zlib, told by the header */
+		return otel_error_set(&job->err, -ENOMEM, "out of memory");
+	do {
+		char *more;
+
+		if (out)
+			size *= 2;
+		if (size > MAX_INFLATED + 1)
+			size = MAX_INFLATED + 1;
+		more = realloc(out, size);
+		if (!more) {
+			r = otel_error_set(&job->err, -ENOMEM, "out of memory");
+			goto out;
+		}
+		out = more;
+		z.next_out = (Bytef *)out + z.total_out;
+		z.avail_out = (uInt)(size - z.total_out);
+		r = inflate(&z, Z_NO_FLUSH);
+	} while (r == Z_OK && z.avail_out == 0 && size <= MAX_INFLATED);
+	if (z.total_out > MAX_INFLATED)
+		r = otel_error_set(&job->err, -EMSGSIZE, "more than %zu MiB once decompressed",
+		                   MAX_INFLATED >> 20);
+	else if (r != Z_STREAM_END)
+		r = otel_error_set(&job->err, -EINVAL, "Content-Encoding says gzip, and the body is not (%s)",
+		                   z.msg ? z.msg : "cut off");
+	else
+		r = 0;
+	job->body = job->inflated = out;
+	job->len = z.total_out;
+	out = NULL;
+out:
+	inflateEnd(&z);
+	free(out);
+	return r;
+}
+
+static int
+decode_json(struct job *job)
+{
+	json_error_t error;
+	json_t *json;
+	int r = otlp_guard_json(job->body, job->len, &job->err);
+
+	if (r < 0)
+		return r;
+	json = json_loadb(job->body, job->len, 0, &error);
+	if (!json)
+		return otel_error_set(&job->err, -EINVAL, "not JSON: line %d, column %d: %s", error.line,
+		                      error.column, error.text);
+	r = otlp_json_read(signals[job->signal].request, json, &job->message, &job->err);
+	json_decref(json);
+	return r;
+}
+
+static int
+decode_protobuf(struct job *job)
+{
+	int r = otlp_guard_protobuf(signals[job->signal].request, job->body, job->len, &job->err);
+
+	if (r < 0)
+		return r;
+	job->message = protobuf_c_message_unpack(signals[job->signal].request, NULL, job->len,
+	                                         job->body);
+	if (!job->message)
+		return otel_error_set(&job->err, -EINVAL, "the body is no %s of protobuf",
+		                      signals[job->signal].request->short_name);
+	return 0;
+}
+
+static void
+decode(void *arg)
+{
+	struct job *job = arg;
+
+	job->result = job->gzip ? inflate_body(job) : 0;
+	if (job->result == 0)
+		job->result = job->json ? decode_json(job) : decode_protobuf(job);
+}
+
+/* Decodes, stores and passes on. Items taken, or a negative errno with job->err; job is left to be finished. */
+static long
+take(struct receiver *receiver, struct job *job, uint64_t *rejected)
+{
+	long taken;
+
+	if (job->len < OFFLOAD_FROM || svc_offload(receiver->host, decode, job) < 0)
+		decode(job);
+	if (job->result < 0)
+		return job->result;
+	taken = store_add(receiver->store, job->signal, job->message, station_now(), rejected,
+	                  &job->err);
+	if (taken < 0) {
+		job->err.code = 0;
+		otel_error_set(&job->err, (int)taken, "the station is out of memory");
+		return taken;
+	}
+	forward_add(receiver->forward, signals[job->signal].name,
+	            job->json ? "application/json" : "application/x-protobuf", job->body, job->len);
+	svc_event_set(receiver->host, receiver->arrived);
+	return taken;
+}
+
+static void
+job_fini(struct job *job)
+{
+	free(job->inflated);
+	if (job->message)
+		protobuf_c_message_free_unpacked(job->message, NULL);
+}
+
+static void
+count(struct receiver *receiver, int signal, int protocol, long taken, size_t bytes)
+{
+	receiver->counts[signal][protocol].requests++;
+	receiver->counts[signal][protocol].bytes += bytes;
+	receiver->counts[signal][protocol].last_unix_ns = station_now();
+	if (taken < 0)
+		receiver->counts[signal][protocol].failed++;
+	else
+		receiver->counts[signal][protocol].items += (uint64_t)taken;
+}
+
+/* ---- answers ---- */
+
+/*
+ * Export{Trace,Logs,Metrics}ServiceResponse. The three have the same fields under different names:
+ * partial_success = 1 with rejected_... = 1 and error_message = 2.
+ */
+static void
+write_response(struct buf *buf, int signal, bool json, uint64_t rejected, const char *message)
+{
+	static const char *const rejected_names[] = { "rejectedSpans", "rejectedLogRecords",
+		                                      "rejectedDataPoints" };
+	Opentelemetry__Proto__Collector__Trace__V1__ExportTracePartialSuccess partial =
+		OPENTELEMETRY__PROTO__COLLECTOR__TRACE__V1__EXPORT_TRACE_PARTIAL_SUCCESS__INIT;
+	Opentelemetry__Proto__Collector__Trace__V1__ExportTraceServiceResponse response =
+		OPENTELEMETRY__PROTO__COLLECTOR__TRACE__V1__EXPORT_TRACE_SERVICE_RESPONSE__INIT;
+	uint8_t packed[512];
+
+	if (json) {
+		buf_puts(buf, "{");
+		if (rejected) {
+			buf_printf(buf, "\"partialSuccess\":{\"%s\":\"%" PRIu64 "\",\"errorMessage\":",
+			           rejected_names[signal], rejected);
+			buf_json_string(buf, message, strlen(message));
+			buf_puts(buf, "}");
+		}
+		buf_puts(buf, "}");
+		return;
+	}
+	buf_add(buf, "", 0);
+	if (!rejected)
+		return;
+	partial.rejected_spans = (int64_t)rejected;
+	partial.error_message = (char *)(uintptr_t)message;
+	response.partial_success = &partial;
+	buf_add(buf, packed, protobuf_c_message_pack(&response.base, packed));
+}
+
+/* google.rpc.Status in the request's own encoding, as OTLP/HTTP has it for 4xx and 5xx. */
+static int
+reply_status(struct svc_request *req, int status, bool json, const char *message)
+{
+	Google__Rpc__Status body = GOOGLE__RPC__STATUS__INIT;
+	uint8_t packed[512];
+	struct buf buf = { 0 };
+	int r;
+
+	if (json) {
+		buf_puts(&buf, "{\"code\":3,\"message\":");
+		buf_json_string(&buf, message, strlen(message));
+		buf_puts(&buf, "}");
+		r = svc_reply(req, status, "application/json", buf.data, buf.len);
+		buf_fini(&buf);
+		return r;
+	}
+	body.code = CODE_INVALID_ARGUMENT;
+	body.message = (char *)(uintptr_t)message;
+	return svc_reply(req, status, "application/x-protobuf", packed,
+	                 protobuf_c_message_pack(&body.base, packed));
+}
+
+static bool
+media_type_is(const char *header, const char *type)
+{
+	size_t n = strlen(type);
+
+	return header && !strncasecmp(header, type, n) &&
+	       (!header[n] || header[n] == ';' || header[n] == ' ');
+}
+
+static int
+handle_http(struct receiver *receiver, struct svc_request *req, int signal)
+{
+	const char *type = svc_header(req, "content-type"), *encoding;
+	struct job job = { .signal = signal, .body = req->body, .len = req->len };
+	uint64_t rejected = 0;
+	struct buf buf = { 0 };
+	long taken;
+	int r;
+
+	job.json = media_type_is(type, "application/json");
+	if (strcmp(req->method, "POST") != 0) {
+		note_mistake(receiver, req, "OTLP is sent by POST");
+		svc_reply_header(req, "Allow", "POST");
+		return svc_reply_text(req, 405, "OTLP is sent by POST\n");
+	}
+	if (!job.json && !media_type_is(type, "application/x-protobuf")) {
+		note_mistake(receiver, req,
+		             "Content-Type: expected application/x-protobuf or application/json");
+		return svc_reply_text(req, 415,
+		                      "Content-Type: expected application/x-protobuf or application/json\n");
+	}
+	encoding = svc_header(req, "content-encoding");
+	job.gzip = encoding && !strcasecmp(encoding, "gzip");
+	if (encoding && !job.gzip && strcasecmp(encoding, "identity") != 0) {
+		note_mistake(receiver, req, "Content-Encoding: expected gzip or none");
+		return svc_reply_text(req, 415, "Content-Encoding: expected gzip or none\n");
+	}
+	taken = take(receiver, &job, &rejected);
+	count(receiver, signal, job.json ? HTTP_JSON : HTTP_PROTOBUF, taken, req->len);
+	if (taken < 0 || rejected)
+		note_mistake(receiver, req, job.err.message);
+	if (taken < 0) {
+		r = reply_status(req, taken == -ENOMEM ? 503 : taken == -EMSGSIZE ? 413 : 400, job.json,
+		                 job.err.message);
+	} else {
+		write_response(&buf, signal, job.json, rejected, job.err.message);
+		r = svc_reply(req, 200, job.json ? "application/json" : "application/x-protobuf",
+		              buf.data, buf.len);
+	}
+	buf_fini(&buf);
+	job_fini(&job);
+	return r;
+}
+
+/* A unary answer: one message when it went well, then the status as trailers. */
+static int
+reply_grpc(struct svc_request *req, int code, const char *message, const struct buf *body)
+{
+	uint8_t head[5] = { 0, (uint8_t)(body->len >> 24), (uint8_t)(body->len >> 16),
+		            (uint8_t)(body->len >> 8), (uint8_t)body->len };
+	char number[4] = { (char)('0' + code / 10), (char)('0' + code % 10), '\0' };
+	int r = svc_reply_begin(req, 200, "application/grpc");
+
+	if (r == 0 && code == CODE_OK)
+		r = svc_reply_write(req, head, sizeof head);
+	if (r == 0 && code == CODE_OK && body->len)
+		r = svc_reply_write(req, body->data, body->len);
+	if (r < 0)
+		return r;
+	svc_reply_trailer(req, "grpc-status", code < 10 ? number + 1 : number);
+	if (code != CODE_OK) {
+		struct buf text = { 0 };
+
+		/* Percent-encoded, as gRPC over HTTP/2 has it. */
+		for (const char *c = message; *c; c++) {
+			if (*c >= ' ' && *c <= '~' && *c != '%')
+				buf_add(&text, c, 1);
+			else
+				buf_printf(&text, "%%%02X", (unsigned char)*c);
+		}
+		svc_reply_trailer(req, "grpc-message", text.data ? text.data : "");
+		buf_fini(&text);
+	}
+	return svc_reply_end(req);
+}
+
+static int
+handle_grpc(struct receiver *receiver, struct svc_request *req, int signal)
+{
+	const uint8_t *body = req->body;
+	const char *encoding = svc_header(req, "grpc-encoding");
+	struct job job = { .signal = signal };
+	uint64_t rejected = 0;
+	struct buf buf = { 0 };
+	long taken;
+	int r;
+
+	if (req->len < 5 || req->len - 5 != ((size_t)body[1] << 24 | (size_t)body[2] << 16 |
+	                                     (size_t)body[3] << 8 | body[4])) {
+		note_mistake(receiver, req, "gRPC: expected one whole message");
+		return reply_grpc(req, CODE_INVALID_ARGUMENT, "expected one whole message", &buf);
+	}
+	if (body[0] > 1 || (body[0] && (!encoding || strcasecmp(encoding, "gzip") != 0))) {
+		note_mistake(receiver, req, "grpc-encoding: expected gzip or identity");
+		svc_reply_header(req, "grpc-accept-encoding", "identity,gzip");
+		return reply_grpc(req, CODE_UNIMPLEMENTED, "grpc-encoding: expected gzip or identity",
+		                  &buf);
+	}
+	job.gzip = body[0] == 1;
+	job.body = body + 5;
+	job.len = req->len - 5;
+	taken = take(receiver, &job, &rejected);
+	count(receiver, signal, GRPC, taken, req->len);
+	if (taken < 0 || rejected)
+		note_mistake(receiver, req, job.err.message);
+	if (taken >= 0)
+		write_response(&buf, signal, false, rejected, job.err.message);
+	r = reply_grpc(req,
+	               taken >= 0                              ? CODE_OK
+	               : taken == -ENOMEM || taken == -EMSGSIZE ? CODE_RESOURCE_EXHAUSTED
+	                                                       : CODE_INVALID_ARGUMENT,
+	               job.err.message, &buf);
+	buf_fini(&buf);
+	job_fini(&job);
+	return r;
+}
+
+static int
+signal_of(const struct svc_request *req, bool *grpc)
+{
+	for (int i = 0; i < STORE_N_SIGNALS; i++) {
+		*grpc = !strcmp(req->path, signals[i].grpc_path);
+		if (*grpc || !strcmp(req->path, signals[i].path))
+			return i;
+	}
+	return -1;
+}
+
+bool
+receiver_wants(const struct svc_request *req)
+{
+	bool grpc;
+
+	return signal_of(req, &grpc) >= 0;
+}
+
+int
+receiver_handle(struct receiver *receiver, struct svc_request *req)
+{
+	bool grpc;
+	int signal = signal_of(req, &grpc);
+
+	return grpc ? handle_grpc(receiver, req, signal) : handle_http(receiver, req, signal);
+}
+
+int
+receiver_refuse(struct receiver *receiver, struct svc_request *req)
+{
+	struct buf none = { 0 };
+
+	note_mistake(receiver, req,
+	             "no such path; OTLP/HTTP is POST /v1/traces, /v1/metrics or /v1/logs");
+	if (media_type_is(svc_header(req, "content-type"), "application/grpc"))
+		return reply_grpc(req, CODE_UNIMPLEMENTED, "no such method", &none);
+	return svc_reply_text(req, 404,
+	                      "This port takes OTLP: POST /v1/traces, /v1/metrics or /v1/logs, or gRPC.\n"
+	                      "The station's page is on another one, 5050 unless it was changed.\n");
+}
+
+void
+receiver_write(const struct receiver *receiver, struct buf *buf)
+{
+	uint64_t n = receiver->n_mistakes;
+	bool first = true;
+
+	buf_puts(buf, "{\"signals\":[");
+	for (int s = 0; s < STORE_N_SIGNALS; s++) {
+		for (int p = 0; p < N_PROTOCOLS; p++) {
+			if (!receiver->counts[s][p].requests)
+				continue;
+			buf_printf(buf,
+			           "%s{\"signal\":\"%s\",\"protocol\":\"%s\",\"requests\":%" PRIu64
+			           ",\"items\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"failed\":%" PRIu64
+			           ",\"lastUnixNano\":\"%" PRIu64 "\"}",
+			           first ? "" : ",", signals[s].name, protocol_names[p],
+			           receiver->counts[s][p].requests, receiver->counts[s][p].items,
+			           receiver->counts[s][p].bytes, receiver->counts[s][p].failed,
+			           receiver->counts[s][p].last_unix_ns);
+			first = false;
+		}
+	}
+	buf_puts(buf, "],\"errors\":[");
+	for (uint64_t i = 0; i < n && i < MAX_ERRORS; i++) { /* the newest first */
+		const struct mistake *m = &receiver->mistakes[(n - 1 - i) % MAX_ERRORS];
+
+		buf_printf(buf, "%s{\"timeUnixNano\":\"%" PRIu64 "\",\"where\":", i ? "," : "",
+		           m->unix_ns);
+		buf_json_string(buf, m->where, strlen(m->where));
+		buf_puts(buf, ",\"userAgent\":");
+		buf_json_string(buf, m->agent, strlen(m->agent));
+		buf_puts(buf, ",\"text\":");
+		buf_json_string(buf, m->text, strlen(m->text));
+		buf_puts(buf, "}");
+	}
+	buf_puts(buf, "]}");
+}

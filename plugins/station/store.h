@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * station/store.h - what has arrived, within one budget of bytes; the oldest goes first.
+ *
+ * An item is one span, log record or metric, kept as its OTLP protobuf bytes beside the few fields that
+ * are searched. Its owner is the resource and scope that it came with, kept once however many items
+ * share it. Everything is [loop]: one service, one thread, no lock. Pointers that are handed out are
+ * borrowed until the next call that adds.
+ */
+#ifndef STATION_STORE_H
+#define STATION_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/queue.h>
+
+#include <otel/error.h>
+
+struct store;
+
+enum store_signal { STORE_SPANS, STORE_LOGS, STORE_METRICS, STORE_N_SIGNALS };
+
+struct store_owner {
+	LIST_ENTRY(store_owner) link;
+	uint64_t hash;
+	size_t n_items, bytes;
+	char *service;       /* service.name, "" when the resource has none */
+	char *resource_json; /* {"resource":{...},"schemaUrl":"..."} without the braces */
+	char *scope_json;    /* {"scope":{...},"schemaUrl":"..."} without the braces */
+};
+
+struct store_trace;
+
+struct store_item {
+	TAILQ_ENTRY(store_item) all;      /* of its signal, in the order of arrival */
+	TAILQ_ENTRY(store_item) in_trace; /* of its trace, when it has one */
+	struct store_owner *owner;
+	struct store_trace *trace; /* NULL: belongs to none */
+	uint64_t seq;              /* of arrival, over all signals, from 1 */
+	uint64_t arrived_unix_ns;
+	uint64_t time_unix_ns; /* start of a span, time of a record or of a metric's last point */
+	uint64_t end_unix_ns;  /* spans */
+	uint8_t span_id[8], parent_id[8];
+	uint8_t signal;
+	uint8_t kind;   /* span kind */
+	uint8_t status; /* status code of a span, severity number of a log record */
+	char *name;     /* of a span or metric, the event's name of a log; points behind the bytes */
+	uint32_t len;
+	uint8_t bytes[]; /* the message */
+};
+
+TAILQ_HEAD(store_items, store_item);
+
+struct store_trace {
+	LIST_ENTRY(store_trace) bucket;
+	TAILQ_ENTRY(store_trace) recent; /* last touched first */
+	uint8_t id[16];
+	struct store_items spans, logs;
+	size_t n_spans, n_errors, n_logs;
+	uint64_t start_unix_ns, end_unix_ns; /* over its spans */
+	uint64_t seq;                        /* of its newest item */
+};
+
+TAILQ_HEAD(store_traces, store_trace);
+
+struct store_stats {
+	uint64_t received[STORE_N_SIGNALS]; /* items, ever */
+	uint64_t evicted[STORE_N_SIGNALS];
+	uint64_t held[STORE_N_SIGNALS];
+	size_t bytes, budget;
+	size_t traces;
+};
+
+struct store *store_new(size_t budget);
+void store_free(struct store *store); /* NULL is fine */
+
+/*
+ * Adds the items of an unpacked Export{Trace,Logs,Metrics}ServiceRequest (a ProtobufCMessage). How many
+ * items it took, or -ENOMEM, and then those before stay. `rejected` counts items refused and `why` the
+ * first reason (ids of a wrong length).
+ */
+struct ProtobufCMessage;
+long store_add(struct store *store, int signal, const struct ProtobufCMessage *request,
+               uint64_t now_unix_ns, uint64_t *rejected, struct otel_error *why);
+
+/* All items of a signal, in the order of arrival. */
+const struct store_items *store_items(const struct store *store, int signal);
+/* Traces, the last touched first. */
+const struct store_traces *store_traces(const struct store *store);
+struct store_trace *store_trace(const struct store *store, const uint8_t id[16]);
+/* The number of the newest item; 0 when nothing has arrived. */
+uint64_t store_seq(const struct store *store);
+void store_get_stats(const struct store *store, struct store_stats *out);
+/* Forgets everything that is held. */
+void store_clear(struct store *store);
+
+#endif
