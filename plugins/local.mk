@@ -7,3 +7,4 @@ plugin_ldflags += -Wl,--version-script=$(top_srcdir)/plugins/plugin.map
 endif
 EXTRA_DIST += plugins/plugin.map
 
+include plugins/web/local.mk
