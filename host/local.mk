@@ -26,6 +26,7 @@ noinst_HEADERS += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admissi
 %C%_libhost_la_SOURCES +=
 
 # Generations, the worker.
-%C%_libhost_la_SOURCES +=
+%C%_libhost_la_SOURCES += %D%/elf-check.c %D%/elf-check.h %D%/plugin.c %D%/plugin.h \
+	%D%/crash.c %D%/crash.h %D%/telemetry.c %D%/telemetry.h
 
 # The program.

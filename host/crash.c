@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "crash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ucontext.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "current.h"
+#include "worker-boot.h"
+#include <otel/trace.h>
+
+/*
+ *	frame pointer -> [ the caller's frame pointer ][ return address ]   toward the stack's start
+ *
+ * Memory is read by writing it to a scratch file, which fails with EFAULT where a load would be the next
+ * crash. Code without frame pointers (libc's) leaves no chain: there the stack is searched for the first
+ * address that lies in code of ours, and the chain goes on from what the register says, when that is above.
+ */
+
+#define ALTERNATE_STACK (64u << 10)
+#define MAX_CODE        128
+#define MAX_SEARCH      2048        /* words */
+#define MAX_FRAME       (16u << 20) /* bytes between two frames that are believed */
+
+struct code { /* written by one thread at a time, read by a handler at any moment */
+	atomic_uintptr_t start, end; /* start 0: free */
+	uintptr_t base;
+};
+
+static struct code codes[MAX_CODE];
+static pthread_mutex_t codes_lock = PTHREAD_MUTEX_INITIALIZER;
+static int crash_fd = -1, scratch_fd = -1;
+static atomic_uint_least64_t stalled_ms;
+
+static struct {
+	sem_t done;
+	struct worker_crash *out;
+} sample;
+
+static _Thread_local void *alternate_stack;
+
+/* ---- code that we know ---- */
+
+static bool
+is_known_code(uintptr_t address)
+{
+	for (size_t i = 0; i < MAX_CODE; i++)
+		if (address >= atomic_load(&codes[i].start) &&
+		    address < atomic_load(&codes[i].end))
+			return true;
+	return false;
+}
+
+static int
+note_code(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	uintptr_t base = *(const uintptr_t *)arg;
+	struct code *code = NULL;
+
+	if (info->dlpi_addr != base)
+		return 0;
+	for (size_t i = 0; i < MAX_CODE && !code; i++)
+		if (atomic_load(&codes[i].start) == 0)
+			code = &codes[i];
+	for (int i = 0; code && i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *seg = &info->dlpi_phdr[i];
+
+		if (seg->p_type != PT_LOAD || !(seg->p_flags & PF_X))
+			continue;
+		code->base = base;
+		atomic_store(&code->end, base + seg->p_vaddr + seg->p_memsz);
+		atomic_store(&code->start, base + seg->p_vaddr);
+		break;
+	}
+	return 1;
+}
+
+void
+crash_know(uintptr_t base)
+{
+	pthread_mutex_lock(&codes_lock);
+	dl_iterate_phdr(note_code, &base);
+	pthread_mutex_unlock(&codes_lock);
+}
+
+void
+crash_forget(uintptr_t base)
+{
+	pthread_mutex_lock(&codes_lock);
+	for (size_t i = 0; i < MAX_CODE; i++)
+		if (atomic_load(&codes[i].start) && codes[i].base == base) {
+			atomic_store(&codes[i].end, 0);
+			atomic_store(&codes[i].start, 0);
+		}
+	pthread_mutex_unlock(&codes_lock);
+}
+
+/* ---- the walk: system calls only ---- */
+
+static bool
+peek(uintptr_t address, void *out, size_t len)
+{
+	return address % sizeof(void *) == 0 && address >= 4096 &&
+	       pwrite(scratch_fd, (const void *)address, len, 0) == (ssize_t)len &&
+	       pread(scratch_fd, out, len, 0) == (ssize_t)len;
+}
+
+static void
+add_frame(struct worker_crash *record, uintptr_t address)
+{
+	if (record->n_frames < WORKER_CRASH_FRAMES)
+		record->frames[record->n_frames++] = address;
+}
+
+/* Looks for a return address into known code above `sp`; 0, or where it was found. */
+static uintptr_t
+search_stack(uintptr_t sp, uintptr_t *address)
+{
+	uintptr_t words[64];
+
+	for (size_t done = 0; done < MAX_SEARCH; done += 64, sp += sizeof words) {
+		/* Near the stack's start the last words have to be read one by one. */
+		size_t n = peek(sp, words, sizeof words) ? 64 : 0;
+
+		for (; n < 64 && peek(sp + n * sizeof *words, &words[n], sizeof *words);)
+			n++;
+		for (size_t i = 0; i < n; i++)
+			if (is_known_code(words[i])) {
+				*address = words[i];
+				return sp + i * sizeof *words;
+			}
+		if (n < 64)
+			return 0;
+	}
+	return 0;
+}
+
+static void
+walk(struct worker_crash *record, uintptr_t pc, uintptr_t sp, uintptr_t fp)
+{
+	uintptr_t frame[2], address;
+
+	add_frame(record, pc);
+	if (!is_known_code(pc)) {
+		sp = search_stack(sp, &address);
+		if (sp)
+			add_frame(record, address);
+	}
+	while (record->n_frames < WORKER_CRASH_FRAMES) {
+		if (fp < sp || fp - sp > MAX_FRAME || !peek(fp, frame, sizeof frame) ||
+		    frame[1] < 4096)
+			return;
+		add_frame(record, frame[1]);
+		sp = fp + sizeof frame;
+		fp = frame[0];
+	}
+}
+
+static void
+walk_context(struct worker_crash *record, const ucontext_t *context)
+{
+#if defined(__x86_64__)
+	const greg_t *regs = context->uc_mcontext.gregs;
+
+	walk(record, (uintptr_t)regs[REG_RIP], (uintptr_t)regs[REG_RSP],
+	     (uintptr_t)regs[REG_RBP]);
+#elif defined(__aarch64__)
+	walk(record, context->uc_mcontext.pc, context->uc_mcontext.sp,
+	     context->uc_mcontext.regs[29]);
+#else
+	(void)context;
+	(void)walk;
+#endif
+}
+
+/* ---- the record ---- */
+
+static void
+copy_text(char *to, size_t size, const char *from)
+{
+	size_t i = 0;
+
+	for (; from && from[i] && i + 1 < size; i++)
+		to[i] = from[i];
+	to[i] = '\0';
+}
+
+static void
+fill(struct worker_crash *record, int signo, const siginfo_t *info, const void *context)
+{
+	const struct host_current *current = host_current;
+	struct timespec now;
+
+	memset(record, 0, sizeof *record);
+	clock_gettime(CLOCK_REALTIME, &now);
+	record->magic = WORKER_CRASH_MAGIC;
+	record->size = sizeof *record;
+	record->signo = signo;
+	record->code = info->si_code;
+	/* si_addr means something for faults alone: elsewhere the field holds a sender. */
+	if (signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE)
+		record->address = (uintptr_t)info->si_addr;
+	record->unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	record->stalled_ms = signo == SIGABRT ? atomic_load(&stalled_ms) : 0;
+	if (current) {
+		copy_text(record->plugin, sizeof record->plugin, current->plugin);
+		record->generation = current->generation;
+	}
+	walk_context(record, context);
+}
+
+/* Follows pointers of the SDK, so it comes last: by then everything else is in the file. */
+static void
+fill_span(struct worker_crash *record)
+{
+	const struct otel_span_context *span = otel_span_context(otel_span_current());
+
+	if (!otel_span_context_is_valid(span))
+		return;
+	otel_trace_id_format(span->trace_id, record->trace_id);
+	otel_span_id_format(span->span_id, record->span_id);
+}
+
+void
+crash_write(int fd, const struct worker_crash *record)
+{
+	char buf[4096];
+	int maps;
+	ssize_t n;
+
+	if (pwrite(fd, record, sizeof *record, 0) < 0)
+		return;
+	lseek(fd, sizeof *record, SEEK_SET);
+	maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	while (maps >= 0 && (n = read(maps, buf, sizeof buf)) > 0)
+		if (write(fd, buf, (size_t)n) < 0)
+			break;
+	if (maps >= 0)
+		close(maps);
+}
+
+/* ---- signals ---- */
+
+static void
+on_crash(int signo, siginfo_t *info, void *context)
+{
+	static atomic_flag crashing = ATOMIC_FLAG_INIT;
+	static struct worker_crash record;
+
+	while (atomic_flag_test_and_set(&crashing))
+		pause(); /* another thread is writing and will end us all */
+	fill(&record, signo, info, context);
+	crash_write(crash_fd, &record);
+	fill_span(&record);
+	if (record.trace_id[0])
+		(void)!pwrite(crash_fd, &record, sizeof record, 0);
+	/* It is blocked while this handler runs and takes its default course as soon as it returns. */
+	signal(signo, SIG_DFL);
+	raise(signo);
+}
+
+static int
+sample_signal(void)
+{
+	return SIGRTMIN + 7;
+}
+
+static void
+on_sample(int signo, siginfo_t *info, void *context)
+{
+	int saved = errno;
+	struct worker_crash *out = sample.out;
+
+	if (out) {
+		fill(out, 0, info, context);
+		sample.out = NULL;
+		sem_post(&sample.done);
+	}
+	errno = saved;
+}
+
+int
+crash_setup(int fd, struct otel_error *err)
+{
+	static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS };
+	struct sigaction crash = { .sa_sigaction = on_crash,
+		                   .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction probe = { .sa_sigaction = on_sample,
+		                   .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
+
+	crash_fd = fd;
+	scratch_fd = memfd_create("cupola-crash", MFD_CLOEXEC);
+	if (scratch_fd < 0)
+		return otel_error_set(err, -errno, "crash handler: memfd_create: %s",
+		                      strerror(errno));
+	sem_init(&sample.done, 0, 0);
+	crash_know((uintptr_t)_r_debug.r_map->l_addr);
+	/* All at once, so that a second fault inside the handler ends the process instead of waiting. */
+	for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+		sigaddset(&crash.sa_mask, fatal[i]);
+	for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+		sigaction(fatal[i], &crash, NULL);
+	sigaction(sample_signal(), &probe, NULL);
+	crash_thread_begin();
+	return 0;
+}
+
+void
+crash_thread_begin(void)
+{
+	stack_t stack = { .ss_size = ALTERNATE_STACK };
+
+	if (alternate_stack)
+		return;
+	stack.ss_sp = mmap(NULL, ALTERNATE_STACK, PROT_READ | PROT_WRITE,
+	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (stack.ss_sp == MAP_FAILED)
+		return;
+	if (sigaltstack(&stack, NULL) < 0)
+		munmap(stack.ss_sp, ALTERNATE_STACK);
+	else
+		alternate_stack = stack.ss_sp;
+}
+
+void
+crash_thread_end(void)
+{
+	stack_t none = { .ss_flags = SS_DISABLE };
+
+	if (!alternate_stack)
+		return;
+	sigaltstack(&none, NULL);
+	munmap(alternate_stack, ALTERNATE_STACK);
+	alternate_stack = NULL;
+}
+
+int
+crash_sample(pthread_t thread, int timeout_ms, struct worker_crash *out)
+{
+	static struct worker_crash
+		slot; /* static: a late answer must not write to a stack */
+	struct timespec until;
+
+	while (sem_trywait(&sample.done) == 0)
+		; /* an answer that came too late */
+	sample.out = &slot;
+	if (pthread_kill(thread, sample_signal()) != 0)
+		return -ESRCH;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += (timeout_ms % 1000) * 1000000L;
+	until.tv_sec += timeout_ms / 1000 + until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	while (sem_timedwait(&sample.done, &until) < 0)
+		if (errno != EINTR) {
+			sample.out = NULL;
+			return -ETIMEDOUT;
+		}
+	*out = slot;
+	return 0;
+}
+
+void
+crash_kill_stalled(pthread_t thread, uint64_t ms)
+{
+	atomic_store(&stalled_ms, ms);
+	pthread_kill(thread, SIGABRT);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Built for a contract that this host does not know. */
+#include <cupola/service.h>
+
+static int
+start(const struct svc_host *host, void **self, struct otel_error *err)
+{
+	return 0;
+}
+
+static int
+handle(void *self, struct svc_request *req)
+{
+	return svc_reply_text(req, 200, "good\n");
+}
+
+static void
+stop(void *self)
+{
+}
+
+SVC_PLUGIN = {
+	.major = 7,
+	.size = sizeof(struct svc_plugin),
+	.name = "good",
+	.version = "1.0",
+	.start = start,
+	.handle = handle,
+	.stop = stop,
+};
