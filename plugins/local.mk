@@ -8,3 +8,5 @@ endif
 EXTRA_DIST += plugins/plugin.map
 
 include plugins/web/local.mk
+include plugins/space/local.mk
+include plugins/upstream/local.mk

@@ -1,1 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
+# Pure parts are tested as they are; a service by including its app.c beside a fake host (tests/fake/svc-host.h).
+space_cppflags = $(test_cppflags) -I$(top_srcdir)/plugins/space \
+	-DCITIES='"$(abs_top_srcdir)/plugins/upstream/data/cities.tsv"' -DISS_TLE='"$(abs_top_srcdir)/plugins/upstream/data/iss.tle"'
+space_ldadd = plugins/space/libspace.la otel/libotel.la $(CHECK_LIBS) -lm
+EXTRA_DIST += tests/data/README.md tests/data/geodesic.tsv \
+	tests/data/sgp4/sgp4-ver-near.tle tests/data/sgp4/sgp4-ver-near.tsv tests/data/sgp4/sgp4-ver-near-index.tsv \
+	tests/data/sgp4/iss-26237-reference.tsv
+
+space_tests = %D%/test-fold %D%/test-gazetteer %D%/test-satellite %D%/test-sgp4 %D%/test-tle
+check_PROGRAMS += $(space_tests)
+TESTS += $(space_tests)
+%C%_test_fold_CPPFLAGS = $(space_cppflags)
+%C%_test_fold_LDADD = $(space_ldadd)
+%C%_test_gazetteer_CPPFLAGS = $(space_cppflags)
+%C%_test_gazetteer_LDADD = $(space_ldadd)
+%C%_test_satellite_CPPFLAGS = $(space_cppflags)
+%C%_test_satellite_LDADD = $(space_ldadd)
+%C%_test_sgp4_CPPFLAGS = $(space_cppflags)
+%C%_test_sgp4_LDADD = $(space_ldadd)
+%C%_test_tle_CPPFLAGS = $(space_cppflags)
+%C%_test_tle_LDADD = $(space_ldadd)
+
+check_PROGRAMS += %D%/test-geodesic
+TESTS += %D%/test-geodesic
+%C%_test_geodesic_SOURCES = %D%/test-geodesic.c plugins/iss-distance-service/geodesic.c
+%C%_test_geodesic_CPPFLAGS = $(test_cppflags) -I$(top_srcdir)/plugins/iss-distance-service
+%C%_test_geodesic_LDADD = $(CHECK_LIBS) -lm
