@@ -6,15 +6,21 @@ otelinclude_HEADERS = \
 	%D%/include/otel/baggage.h %D%/include/otel/propagation.h %D%/include/otel/trace.h \
 	%D%/include/otel/metrics.h %D%/include/otel/logs.h %D%/include/otel/sdk.h
 
+include %D%/proto/local.mk
+
 noinst_LTLIBRARIES += %D%/libotel-all.la
-otel_cppflags = $(AM_CPPFLAGS) -I%D%/proto -I$(top_srcdir)/%D% $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(PROTOBUFC_CFLAGS) $(ZLIB_CFLAGS)
+otel_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% $(otlp_proto_cppflags) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(ZLIB_CFLAGS)
 %C%_libotel_all_la_CPPFLAGS = $(otel_cppflags)
-%C%_libotel_all_la_LIBADD = $(CURL_LIBS) $(JANSSON_LIBS) $(PROTOBUFC_LIBS) $(ZLIB_LIBS) -lm
+%C%_libotel_all_la_LIBADD = %D%/proto/libotlp-proto.la $(CURL_LIBS) $(JANSSON_LIBS) $(PROTOBUFC_LIBS) $(ZLIB_LIBS) -lm
 %C%_libotel_all_la_SOURCES = \
 	%D%/pipeline_priv.h %D%/arena_priv.h %D%/clock_priv.h %D%/context_priv.h %D%/percent_priv.h \
 	%D%/resource_priv.h %D%/value_priv.h \
 	%D%/error.c %D%/alloc.c %D%/arena.c %D%/baggage.c %D%/clock.c %D%/context.c %D%/detect.c \
 	%D%/diag.c %D%/percent.c %D%/resource.c %D%/value.c
+# from configuration to the wire
+%C%_libotel_all_la_SOURCES += \
+	%D%/otlp_priv.h %D%/config.c %D%/otlp-endpoint.c %D%/exporter-console.c \
+	%D%/lane_priv.h %D%/lane.c %D%/pipeline.c %D%/queue_priv.h %D%/queue.c
 
 lib_LTLIBRARIES += %D%/libotel.la
 %C%_libotel_la_SOURCES =

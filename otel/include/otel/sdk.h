@@ -157,9 +157,11 @@ struct otel_metric_data {
 
 /*
  * An exporter. export_* are called from one [exporter] thread per signal, never twice at once for one
- * signal; they return 0, or a negative errno: then the items are lost, and counted as such. Each has to
- * return within `timeout_ms`, and soon after `interrupt` was called (from another thread). A missing
- * function is a signal that it does not take.
+ * signal; they return 0, or how many of the items the receiver refused (it took the rest), or a negative
+ * errno: then the items are lost, and counted as such. Each has to return within `timeout_ms` (INT_MAX:
+ * no limit), and soon after `interrupt` was called (from another thread, at the end: nothing that
+ * follows need be exported). Missing export functions are signals that it does not take; the others may
+ * be missing too.
  */
 struct otel_exporter {
 	const char *name; /* "otlp", "console", ... */
@@ -171,6 +173,7 @@ struct otel_exporter {
 	                      size_t n, int timeout_ms, struct otel_error *err);
 	int (*flush)(struct otel_exporter *self, int timeout_ms);
 	void (*interrupt)(struct otel_exporter *self);
+	uint64_t (*retries)(struct otel_exporter *self); /* attempts repeated so far; [any] */
 	void (*free)(struct otel_exporter *self);
 };
 
@@ -238,7 +241,8 @@ OTEL_EXPORT void otel_config_init(struct otel_config *config);
 /*
  * Applies one setting by the name of its OTEL_* variable, as from the environment. Returns 0, 1
  * (OTEL_CONFIG_UNKNOWN) for a name that is not ours, or -EINVAL with *err: then the setting stays as it
- * was. An empty value changes nothing. [any]
+ * was (a boolean that is neither is false). An empty value changes nothing. The last call wins: a
+ * variable for all signals sets each of them. [any]
  */
 #define OTEL_CONFIG_UNKNOWN 1
 OTEL_EXPORT int otel_config_set(struct otel_config *config, const char *variable, const char *value,
@@ -253,7 +257,7 @@ struct otel_pipeline;
 /* Copies *config. Starts the threads. 0, -ENOMEM, -EINVAL (an endpoint that is no URL ...). [any] */
 OTEL_EXPORT OTEL_MUST_USE int otel_pipeline_new(const struct otel_config *config,
                                                 struct otel_pipeline **out, struct otel_error *err);
-/* Exports what is queued now, and collects metrics once. 0, -ETIMEDOUT, or what the export said. Not [loop]. */
+/* Exports what is queued now, and collects metrics once. 0, -ETIMEDOUT, or what the export said. A negative timeout waits for ever. Not [loop]. */
 OTEL_EXPORT int otel_pipeline_flush(struct otel_pipeline *pipeline, int timeout_ms);
 /* Flushes and ends; after the deadline what is left is dropped and counted. Joins the threads. Providers stay valid and do nothing. Not [loop]. */
 OTEL_EXPORT int otel_pipeline_shutdown(struct otel_pipeline *pipeline, int timeout_ms);
