@@ -6,8 +6,6 @@
  *
  * Specification: configuration/sdk-environment-variables.md, protocol/exporter.md.
  */
-#include <otel/sdk.h>
-
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -19,27 +17,30 @@
 
 #include "otlp_priv.h"
 #include "pipeline_priv.h"
+#include <otel/sdk.h>
 
 enum { ALL = -1 }; /* beside the signals themselves */
 
 struct variable {
 	const char *name;
-	int (*set)(struct otel_config *config, const struct variable *var, const char *value,
-	           struct otel_error *err);
+	int (*set)(struct otel_config *config, const struct variable *var,
+	           const char *value, struct otel_error *err);
 	size_t offset; /* into struct otel_config, or into struct otel_signal_config */
-	int signal;    /* enum otel_signal, or ALL; where `offset` is of a signal's config */
-	int min;       /* numbers: the least that makes sense */
-	size_t size;   /* texts: of the array */
+	int signal; /* enum otel_signal, or ALL; where `offset` is of a signal's config */
+	int min;    /* numbers: the least that makes sense */
+	size_t size; /* texts: of the array */
 };
 
 static int
-mistake(struct otel_error *err, const struct variable *var, const char *value, const char *expected)
+mistake(struct otel_error *err, const struct variable *var, const char *value,
+        const char *expected)
 {
-	return otel_error_set(err, -EINVAL, "%s: \"%.80s\" is not %s", var->name, value, expected);
+	return otel_error_set(err, -EINVAL, "%s: \"%.80s\" is not %s", var->name, value,
+	                      expected);
 }
 
 /* Calls back for the member of each signal that the variable speaks of. */
-#define FOR_SIGNALS(var, i) \
+#define FOR_SIGNALS(var, i)                                    \
 	for (int i = (var)->signal == ALL ? 0 : (var)->signal; \
 	     i <= ((var)->signal == ALL ? OTEL_N_SIGNALS - 1 : (var)->signal); i++)
 
@@ -58,7 +59,8 @@ signal_member(struct otel_config *config, int signal, const struct variable *var
 /* ---- numbers, booleans, texts ---- */
 
 static int
-parse_number(const struct variable *var, const char *value, int *out, struct otel_error *err)
+parse_number(const struct variable *var, const char *value, int *out,
+             struct otel_error *err)
 {
 	char *end;
 	long n;
@@ -67,7 +69,8 @@ parse_number(const struct variable *var, const char *value, int *out, struct ote
 	n = strtol(value, &end, 10);
 	if (end == value || *end || errno || n < var->min || n > INT_MAX)
 		return mistake(err, var, value,
-		               var->min ? "a whole number above 0" : "a whole number from 0");
+		               var->min ? "a whole number above 0"
+		                        : "a whole number from 0");
 	*out = (int)n;
 	return 0;
 }
@@ -80,21 +83,22 @@ set_number(struct otel_config *config, const struct variable *var, const char *v
 }
 
 static int
-set_signal_number(struct otel_config *config, const struct variable *var, const char *value,
-                  struct otel_error *err)
+set_signal_number(struct otel_config *config, const struct variable *var,
+                  const char *value, struct otel_error *err)
 {
 	int n, r = parse_number(var, value, &n, err);
 
 	if (r < 0)
 		return r;
 	FOR_SIGNALS(var, i)
-		*(int *)signal_member(config, i, var) = n;
+	*(int *)signal_member(config, i, var) = n;
 	return 0;
 }
 
 /* What is neither true nor false counts as false, and is told. */
 static int
-parse_bool(const struct variable *var, const char *value, bool *out, struct otel_error *err)
+parse_bool(const struct variable *var, const char *value, bool *out,
+           struct otel_error *err)
 {
 	*out = strcasecmp(value, "true") == 0;
 	if (*out || strcasecmp(value, "false") == 0)
@@ -117,7 +121,7 @@ set_signal_bool(struct otel_config *config, const struct variable *var, const ch
 	int r = parse_bool(var, value, &flag, err);
 
 	FOR_SIGNALS(var, i)
-		*(bool *)signal_member(config, i, var) = flag;
+	*(bool *)signal_member(config, i, var) = flag;
 	return r;
 }
 
@@ -128,10 +132,11 @@ set_signal_text(struct otel_config *config, const struct variable *var, const ch
 	size_t len = strlen(value);
 
 	if (len >= var->size)
-		return otel_error_set(err, -EINVAL, "%s: %zu bytes, at most %zu are taken", var->name, len,
-		                      var->size - 1);
+		return otel_error_set(err, -EINVAL,
+		                      "%s: %zu bytes, at most %zu are taken", var->name,
+		                      len, var->size - 1);
 	FOR_SIGNALS(var, i)
-		memcpy(signal_member(config, i, var), value, len + 1);
+	memcpy(signal_member(config, i, var), value, len + 1);
 	return 0;
 }
 
@@ -155,7 +160,7 @@ set_endpoint(struct otel_config *config, const struct variable *var, const char 
 	if (r < 0)
 		return r;
 	FOR_SIGNALS(var, i)
-		config->signal[i].otlp.endpoint_is_signal = var->signal != ALL;
+	config->signal[i].otlp.endpoint_is_signal = var->signal != ALL;
 	return 0;
 }
 
@@ -166,35 +171,41 @@ struct choice {
 	int value;
 };
 
-static const struct choice exporters[] = {
-	{ "otlp", OTEL_EXPORTER_OTLP }, { "console", OTEL_EXPORTER_CONSOLE },
-	{ "none", OTEL_EXPORTER_NONE }, { NULL, 0 }
-};
-static const struct choice protocols[] = {
-	{ "http/protobuf", OTEL_PROTOCOL_HTTP_PROTOBUF }, { "grpc", OTEL_PROTOCOL_GRPC },
-	{ "http/json", OTEL_PROTOCOL_HTTP_JSON }, { NULL, 0 }
-};
-static const struct choice compressions[] = { { "none", false }, { "gzip", true }, { NULL, 0 } };
-static const struct choice processors[] = {
-	{ "batch", OTEL_PROCESSOR_BATCH }, { "simple", OTEL_PROCESSOR_SIMPLE }, { NULL, 0 }
-};
+static const struct choice exporters[] = { { "otlp", OTEL_EXPORTER_OTLP },
+	                                   { "console", OTEL_EXPORTER_CONSOLE },
+	                                   { "none", OTEL_EXPORTER_NONE },
+	                                   { NULL, 0 } };
+static const struct choice protocols[] = { { "http/protobuf",
+	                                     OTEL_PROTOCOL_HTTP_PROTOBUF },
+	                                   { "grpc", OTEL_PROTOCOL_GRPC },
+	                                   { "http/json", OTEL_PROTOCOL_HTTP_JSON },
+	                                   { NULL, 0 } };
+static const struct choice compressions[] = { { "none", false },
+	                                      { "gzip", true },
+	                                      { NULL, 0 } };
+static const struct choice processors[] = { { "batch", OTEL_PROCESSOR_BATCH },
+	                                    { "simple", OTEL_PROCESSOR_SIMPLE },
+	                                    { NULL, 0 } };
 static const struct choice samplers[] = {
 	{ "parentbased_always_on", OTEL_SAMPLER_PARENTBASED_ALWAYS_ON },
 	{ "parentbased_always_off", OTEL_SAMPLER_PARENTBASED_ALWAYS_OFF },
 	{ "parentbased_traceidratio", OTEL_SAMPLER_PARENTBASED_TRACEIDRATIO },
-	{ "always_on", OTEL_SAMPLER_ALWAYS_ON }, { "always_off", OTEL_SAMPLER_ALWAYS_OFF },
-	{ "traceidratio", OTEL_SAMPLER_TRACEIDRATIO }, { NULL, 0 }
+	{ "always_on", OTEL_SAMPLER_ALWAYS_ON },
+	{ "always_off", OTEL_SAMPLER_ALWAYS_OFF },
+	{ "traceidratio", OTEL_SAMPLER_TRACEIDRATIO },
+	{ NULL, 0 }
 };
 /* Delta is delta for counters and histograms; "lowmemory" differs in observables only, which keep no
  * second copy here either way. */
-static const struct choice temporalities[] = {
-	{ "cumulative", OTEL_TEMPORALITY_CUMULATIVE }, { "delta", OTEL_TEMPORALITY_DELTA },
-	{ "lowmemory", OTEL_TEMPORALITY_DELTA }, { NULL, 0 }
-};
+static const struct choice temporalities[] = { { "cumulative",
+	                                         OTEL_TEMPORALITY_CUMULATIVE },
+	                                       { "delta", OTEL_TEMPORALITY_DELTA },
+	                                       { "lowmemory", OTEL_TEMPORALITY_DELTA },
+	                                       { NULL, 0 } };
 
 static int
-choose(const struct variable *var, const struct choice *choices, const char *value, int *out,
-       struct otel_error *err)
+choose(const struct variable *var, const struct choice *choices, const char *value,
+       int *out, struct otel_error *err)
 {
 	char names[200] = "";
 
@@ -204,23 +215,24 @@ choose(const struct variable *var, const struct choice *choices, const char *val
 			return 0;
 		}
 		if (*names)
-			strncat(names, c[1].name ? ", " : " or ", sizeof names - strlen(names) - 1);
+			strncat(names, c[1].name ? ", " : " or ",
+			        sizeof names - strlen(names) - 1);
 		strncat(names, c->name, sizeof names - strlen(names) - 1);
 	}
 	return mistake(err, var, value, names);
 }
 
-#define SIGNAL_CHOICE(function, choices, type, lvalue) \
+#define SIGNAL_CHOICE(function, choices, type, lvalue)                              \
 	static int function(struct otel_config *config, const struct variable *var, \
-	                    const char *value, struct otel_error *err) \
-	{ \
-		int chosen, r = choose(var, choices, value, &chosen, err); \
-\
-		if (r < 0) \
-			return r; \
-		FOR_SIGNALS(var, i) \
-			config->signal[i].lvalue = (type)chosen; \
-		return 0; \
+	                    const char *value, struct otel_error *err)              \
+	{                                                                           \
+		int chosen, r = choose(var, choices, value, &chosen, err);          \
+                                                                                    \
+		if (r < 0)                                                          \
+			return r;                                                   \
+		FOR_SIGNALS(var, i)                                                 \
+		config->signal[i].lvalue = (type)chosen;                            \
+		return 0;                                                           \
 	}
 SIGNAL_CHOICE(set_exporter, exporters, int, exporter)
 SIGNAL_CHOICE(set_protocol, protocols, int, otlp.protocol)
@@ -245,7 +257,8 @@ static int
 set_ratio(struct otel_config *config, const struct variable *var, const char *value,
           struct otel_error *err)
 {
-	locale_t c = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0); /* a point is a point everywhere */
+	locale_t c = newlocale(LC_NUMERIC_MASK, "C",
+	                       (locale_t)0); /* a point is a point everywhere */
 	char *end;
 	double ratio;
 
@@ -262,8 +275,8 @@ set_ratio(struct otel_config *config, const struct variable *var, const char *va
 /* ---- limits, of which the general ones set those of spans and of log records ---- */
 
 static int
-set_attribute_count(struct otel_config *config, const struct variable *var, const char *value,
-                    struct otel_error *err)
+set_attribute_count(struct otel_config *config, const struct variable *var,
+                    const char *value, struct otel_error *err)
 {
 	int r = parse_number(var, value, &config->limits.attribute_count, err);
 
@@ -273,13 +286,14 @@ set_attribute_count(struct otel_config *config, const struct variable *var, cons
 }
 
 static int
-set_attribute_length(struct otel_config *config, const struct variable *var, const char *value,
-                     struct otel_error *err)
+set_attribute_length(struct otel_config *config, const struct variable *var,
+                     const char *value, struct otel_error *err)
 {
 	int r = parse_number(var, value, &config->limits.attribute_value_length, err);
 
 	if (r == 0)
-		config->limits.log_attribute_value_length = config->limits.attribute_value_length;
+		config->limits.log_attribute_value_length =
+			config->limits.attribute_value_length;
 	return r;
 }
 
@@ -291,12 +305,13 @@ set_histogram_aggregation(struct otel_config *config, const struct variable *var
 {
 	if (strcasecmp(value, "explicit_bucket_histogram") == 0)
 		return 0;
-	return mistake(err, var, value, "explicit_bucket_histogram, the only one that there is");
+	return mistake(err, var, value,
+	               "explicit_bucket_histogram, the only one that there is");
 }
 
 static int
-set_exemplar_filter(struct otel_config *config, const struct variable *var, const char *value,
-                    struct otel_error *err)
+set_exemplar_filter(struct otel_config *config, const struct variable *var,
+                    const char *value, struct otel_error *err)
 {
 	if (strcasecmp(value, "always_off") == 0)
 		return 0;
@@ -307,9 +322,10 @@ static int
 set_config_file(struct otel_config *config, const struct variable *var, const char *value,
                 struct otel_error *err)
 {
-	return otel_error_set(err, -EINVAL,
-	                      "%s: configuration files are not read; the other variables apply",
-	                      var->name);
+	return otel_error_set(
+		err, -EINVAL,
+		"%s: configuration files are not read; the other variables apply",
+		var->name);
 }
 
 /* ---- the table ---- */
@@ -319,21 +335,44 @@ set_config_file(struct otel_config *config, const struct variable *var, const ch
 #define TEXT(member_)   sizeof(((struct otel_signal_config *)NULL)->member_)
 
 /* One setting of the OTLP exporter: for all signals, then for each. */
-#define OTLP_ALL(suffix, set_, member_, size_) \
-	{ "OTEL_EXPORTER_OTLP_" suffix, set_, SIGNAL(otlp.member_), ALL, 0, size_ }
-#define OTLP_ONE(prefix, suffix, signal_, set_, member_, size_) \
-	{ "OTEL_EXPORTER_OTLP_" prefix suffix, set_, SIGNAL(otlp.member_), signal_, 0, size_ }
-#define OTLP_EACH(suffix, set_, member_, size_) \
-	OTLP_ONE("TRACES_", suffix, OTEL_SIGNAL_TRACES, set_, member_, size_), \
-	OTLP_ONE("METRICS_", suffix, OTEL_SIGNAL_METRICS, set_, member_, size_), \
-	OTLP_ONE("LOGS_", suffix, OTEL_SIGNAL_LOGS, set_, member_, size_)
+#define OTLP_ALL(suffix, set_, member_, size_)                                          \
+	{                                                                               \
+		"OTEL_EXPORTER_OTLP_" suffix, set_, SIGNAL(otlp.member_), ALL, 0, size_ \
+	}
+#define OTLP_ONE(prefix, suffix, signal_, set_, member_, size_)                  \
+	{                                                                        \
+		"OTEL_EXPORTER_OTLP_" prefix suffix, set_, SIGNAL(otlp.member_), \
+			signal_, 0, size_                                        \
+	}
+#define OTLP_EACH(suffix, set_, member_, size_)                                          \
+	OTLP_ONE("TRACES_", suffix, OTEL_SIGNAL_TRACES, set_, member_, size_),           \
+		OTLP_ONE("METRICS_", suffix, OTEL_SIGNAL_METRICS, set_, member_, size_), \
+		OTLP_ONE("LOGS_", suffix, OTEL_SIGNAL_LOGS, set_, member_, size_)
 #define OTLP(suffix, set_, member_, size_) \
 	OTLP_ALL(suffix, set_, member_, size_), OTLP_EACH(suffix, set_, member_, size_)
-#define BATCH(prefix, signal_) \
-	{ prefix "_SCHEDULE_DELAY", set_signal_number, SIGNAL(schedule_delay_ms), signal_, 0, 0 }, \
-	{ prefix "_EXPORT_TIMEOUT", set_signal_number, SIGNAL(export_timeout_ms), signal_, 0, 0 }, \
-	{ prefix "_MAX_QUEUE_SIZE", set_signal_number, SIGNAL(max_queue), signal_, 1, 0 }, \
-	{ prefix "_MAX_EXPORT_BATCH_SIZE", set_signal_number, SIGNAL(max_batch), signal_, 1, 0 }
+#define BATCH(prefix, signal_)                                                         \
+	{ prefix "_SCHEDULE_DELAY",                                                    \
+	  set_signal_number,                                                           \
+	  SIGNAL(schedule_delay_ms),                                                   \
+	  signal_,                                                                     \
+	  0,                                                                           \
+	  0 },                                                                         \
+		{ prefix "_EXPORT_TIMEOUT",                                            \
+		  set_signal_number,                                                   \
+		  SIGNAL(export_timeout_ms),                                           \
+		  signal_,                                                             \
+		  0,                                                                   \
+		  0 },                                                                 \
+		{ prefix "_MAX_QUEUE_SIZE",                                            \
+		  set_signal_number,                                                   \
+		  SIGNAL(max_queue),                                                   \
+		  signal_,                                                             \
+		  1,                                                                   \
+		  0 },                                                                 \
+	{                                                                              \
+		prefix "_MAX_EXPORT_BATCH_SIZE", set_signal_number, SIGNAL(max_batch), \
+			signal_, 1, 0                                                  \
+	}
 
 static const struct variable variables[] = {
 	{ "OTEL_CONFIG_FILE", set_config_file, 0, 0, 0, 0 },
@@ -353,8 +392,10 @@ static const struct variable variables[] = {
 	OTLP("CLIENT_CERTIFICATE", set_signal_text, client_certificate,
 	     TEXT(otlp.client_certificate)),
 	OTLP_ALL("INSECURE", set_signal_bool, insecure, 0),
-	OTLP_ONE("SPAN_", "INSECURE", OTEL_SIGNAL_TRACES, set_signal_bool, insecure, 0), /* obsolete */
-	OTLP_ONE("METRIC_", "INSECURE", OTEL_SIGNAL_METRICS, set_signal_bool, insecure, 0),
+	OTLP_ONE("SPAN_", "INSECURE", OTEL_SIGNAL_TRACES, set_signal_bool, insecure,
+	         0), /* obsolete */
+	OTLP_ONE("METRIC_", "INSECURE", OTEL_SIGNAL_METRICS, set_signal_bool, insecure,
+	         0),
 	OTLP_EACH("INSECURE", set_signal_bool, insecure, 0),
 	OTLP("COMPRESSION", set_compression, gzip, 0),
 	OTLP("TIMEOUT", set_signal_number, timeout_ms, 0),
@@ -367,23 +408,29 @@ static const struct variable variables[] = {
 
 	{ "OTEL_ATTRIBUTE_COUNT_LIMIT", set_attribute_count, 0, 0, 0, 0 },
 	{ "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", set_attribute_length, 0, 0, 0, 0 },
-	{ "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", set_number, CONFIG(limits.attribute_count), 0, 0, 0 },
-	{ "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", set_number, CONFIG(limits.attribute_value_length),
+	{ "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", set_number, CONFIG(limits.attribute_count),
 	  0, 0, 0 },
-	{ "OTEL_SPAN_EVENT_COUNT_LIMIT", set_number, CONFIG(limits.span_events), 0, 0, 0 },
+	{ "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", set_number,
+	  CONFIG(limits.attribute_value_length), 0, 0, 0 },
+	{ "OTEL_SPAN_EVENT_COUNT_LIMIT", set_number, CONFIG(limits.span_events), 0, 0,
+	  0 },
 	{ "OTEL_SPAN_LINK_COUNT_LIMIT", set_number, CONFIG(limits.span_links), 0, 0, 0 },
-	{ "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", set_number, CONFIG(limits.event_attributes), 0, 0, 0 },
-	{ "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", set_number, CONFIG(limits.link_attributes), 0, 0, 0 },
-	{ "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", set_number, CONFIG(limits.log_attribute_count), 0,
-	  0, 0 },
+	{ "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", set_number, CONFIG(limits.event_attributes),
+	  0, 0, 0 },
+	{ "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", set_number, CONFIG(limits.link_attributes),
+	  0, 0, 0 },
+	{ "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", set_number,
+	  CONFIG(limits.log_attribute_count), 0, 0, 0 },
 	{ "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", set_number,
 	  CONFIG(limits.log_attribute_value_length), 0, 0, 0 },
 
-	{ "OTEL_METRIC_EXPORT_INTERVAL", set_number, CONFIG(metric_interval_ms), 0, 1, 0 },
+	{ "OTEL_METRIC_EXPORT_INTERVAL", set_number, CONFIG(metric_interval_ms), 0, 1,
+	  0 },
 	{ "OTEL_METRIC_EXPORT_TIMEOUT", set_number, CONFIG(metric_timeout_ms), 0, 0, 0 },
-	{ "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", set_temporality, 0, 0, 0, 0 },
-	{ "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", set_histogram_aggregation, 0, 0,
-	  0, 0 },
+	{ "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", set_temporality, 0, 0, 0,
+	  0 },
+	{ "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+	  set_histogram_aggregation, 0, 0, 0, 0 },
 	{ "OTEL_METRICS_EXEMPLAR_FILTER", set_exemplar_filter, 0, 0, 0, 0 },
 };
 
@@ -408,10 +455,14 @@ otel_config_init(struct otel_config *config)
 	config->sampler.kind = OTEL_SAMPLER_PARENTBASED_ALWAYS_ON;
 	config->sampler.ratio = 1.0;
 	config->limits = (struct otel_limits){
-		.attribute_count = 128, .attribute_value_length = -1,
-		.span_events = 128, .span_links = 128,
-		.event_attributes = 128, .link_attributes = 128,
-		.log_attribute_count = 128, .log_attribute_value_length = -1,
+		.attribute_count = 128,
+		.attribute_value_length = -1,
+		.span_events = 128,
+		.span_links = 128,
+		.event_attributes = 128,
+		.link_attributes = 128,
+		.log_attribute_count = 128,
+		.log_attribute_value_length = -1,
 	};
 	config->metric_interval_ms = 60000;
 	config->metric_timeout_ms = 30000;
@@ -435,7 +486,8 @@ apply(struct otel_config *config, const struct variable *var, const char *value,
 	if (!len)
 		return 0;
 	if (len >= sizeof text)
-		return otel_error_set(err, -EINVAL, "%s: %zu bytes are too many", var->name, len);
+		return otel_error_set(err, -EINVAL, "%s: %zu bytes are too many",
+		                      var->name, len);
 	memcpy(text, value, len);
 	text[len] = '\0';
 	return var->set(config, var, text, err);

@@ -9,8 +9,6 @@
  *
  * A block is written with one call, so that those of several threads don't mix.
  */
-#include <otel/sdk.h>
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -20,6 +18,7 @@
 #include <time.h>
 
 #include "pipeline_priv.h"
+#include <otel/sdk.h>
 
 /* ---- writing ---- */
 
@@ -32,7 +31,8 @@ put_time(FILE *out, uint64_t unix_ns)
 	struct tm tm;
 	char text[32];
 
-	if (!gmtime_r(&seconds, &tm) || !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm))
+	if (!gmtime_r(&seconds, &tm) ||
+	    !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm))
 		snprintf(text, sizeof text, "%" PRIu64, unix_ns);
 	fprintf(out, "%s.%09uZ", text, (unsigned)(unix_ns % 1000000000));
 }
@@ -73,10 +73,12 @@ put_list(FILE *out, const struct otel_value *value, int depth)
 		if (i)
 			fputs(", ", out);
 		if (map) {
-			put_string(out, value->entries[i].key ? value->entries[i].key : "");
+			put_string(out,
+			           value->entries[i].key ? value->entries[i].key : "");
 			fputs(": ", out);
 		}
-		put_value(out, map ? &value->entries[i].value : &value->values[i], depth + 1);
+		put_value(out, map ? &value->entries[i].value : &value->values[i],
+		          depth + 1);
 	}
 	putc(map ? '}' : ']', out);
 }
@@ -114,7 +116,8 @@ put_value(FILE *out, const struct otel_value *value, int depth)
 }
 
 static void
-put_attributes(FILE *out, const struct otel_attribute *attributes, size_t n, const char *indent)
+put_attributes(FILE *out, const struct otel_attribute *attributes, size_t n,
+               const char *indent)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!attributes[i].key || !attributes[i].value.type)
@@ -131,10 +134,12 @@ static void
 put_source(FILE *out, struct otel_resource *resource, const struct otel_scope_data *scope)
 {
 	size_t n = 0;
-	const struct otel_attribute *a = resource ? otel_resource_attributes(resource, &n) : NULL;
+	const struct otel_attribute *a = resource ? otel_resource_attributes(resource, &n)
+	                                          : NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		if (strcmp(a[i].key, "service.name") == 0 && a[i].value.type == OTEL_TYPE_STRING) {
+		if (strcmp(a[i].key, "service.name") == 0 &&
+		    a[i].value.type == OTEL_TYPE_STRING) {
 			fputs(" by ", out);
 			put_text(out, a[i].value.string, a[i].value.len);
 		}
@@ -174,7 +179,8 @@ put_span(FILE *out, const struct otel_span_data *s)
 
 	fputs("span ", out);
 	put_string(out, s->name);
-	fprintf(out, "  %s  %.3f ms%s", s->kind >= 0 && s->kind <= 5 ? kinds[s->kind] : "?", ms,
+	fprintf(out, "  %s  %.3f ms%s",
+	        s->kind >= 0 && s->kind <= 5 ? kinds[s->kind] : "?", ms,
 	        s->status >= 0 && s->status <= 2 ? statuses[s->status] : "");
 	if (*s->status_message) {
 		fputs(": ", out);
@@ -185,7 +191,8 @@ put_span(FILE *out, const struct otel_span_data *s)
 	put_source(out, s->resource, s->scope);
 	put_id(out, "  trace ", s->context.trace_id, 16);
 	put_id(out, " span ", s->context.span_id, 8);
-	put_id(out, s->parent_remote ? " remote parent " : " parent ", s->parent_span_id, 8);
+	put_id(out, s->parent_remote ? " remote parent " : " parent ", s->parent_span_id,
+	       8);
 	putc('\n', out);
 	put_attributes(out, s->attributes, s->n_attributes, "  ");
 	for (size_t i = 0; i < s->n_events; i++) {
@@ -194,17 +201,19 @@ put_span(FILE *out, const struct otel_span_data *s)
 		fputs(" at ", out);
 		put_time(out, s->events[i].time_unix_ns);
 		putc('\n', out);
-		put_attributes(out, s->events[i].attributes, s->events[i].n_attributes, "    ");
+		put_attributes(out, s->events[i].attributes, s->events[i].n_attributes,
+		               "    ");
 	}
 	for (size_t i = 0; i < s->n_links; i++) {
 		put_id(out, "  link to trace ", s->links[i].context.trace_id, 16);
 		put_id(out, " span ", s->links[i].context.span_id, 8);
 		putc('\n', out);
-		put_attributes(out, s->links[i].attributes, s->links[i].n_attributes, "    ");
+		put_attributes(out, s->links[i].attributes, s->links[i].n_attributes,
+		               "    ");
 	}
 	if (s->dropped_attributes || s->dropped_events || s->dropped_links)
-		fprintf(out, "  dropped: %u attributes, %u events, %u links\n", s->dropped_attributes,
-		        s->dropped_events, s->dropped_links);
+		fprintf(out, "  dropped: %u attributes, %u events, %u links\n",
+		        s->dropped_attributes, s->dropped_events, s->dropped_links);
 }
 
 /* ---- log records ---- */
@@ -262,7 +271,7 @@ put_metric(FILE *out, const struct otel_metric_data *m)
 	fputs("metric ", out);
 	put_string(out, m->name);
 	fprintf(out, "  %s%s", m->type >= 0 && m->type <= 2 ? types[m->type] : "?",
-	        m->type == OTEL_METRIC_GAUGE                  ? ""
+	        m->type == OTEL_METRIC_GAUGE               ? ""
 	        : m->temporality == OTEL_TEMPORALITY_DELTA ? " (delta)"
 	                                                   : " (cumulative)");
 	if (*m->unit) {
@@ -305,15 +314,16 @@ block_close(struct block *block)
 {
 	int r = fclose(block->out) == 0 ? 0 : -errno;
 
-	if (r == 0 && (fwrite(block->text, 1, block->len, stdout) != block->len || fflush(stdout) != 0))
+	if (r == 0 && (fwrite(block->text, 1, block->len, stdout) != block->len ||
+	               fflush(stdout) != 0))
 		r = -errno;
 	free(block->text);
 	return r;
 }
 
 static int
-console_spans(struct otel_exporter *self, const struct otel_span_data *const *spans, size_t n,
-              int timeout_ms, struct otel_error *err)
+console_spans(struct otel_exporter *self, const struct otel_span_data *const *spans,
+              size_t n, int timeout_ms, struct otel_error *err)
 {
 	struct block block;
 	int r = block_open(&block);
@@ -326,8 +336,8 @@ console_spans(struct otel_exporter *self, const struct otel_span_data *const *sp
 }
 
 static int
-console_logs(struct otel_exporter *self, const struct otel_log_data *const *logs, size_t n,
-             int timeout_ms, struct otel_error *err)
+console_logs(struct otel_exporter *self, const struct otel_log_data *const *logs,
+             size_t n, int timeout_ms, struct otel_error *err)
 {
 	struct block block;
 	int r = block_open(&block);
@@ -340,8 +350,8 @@ console_logs(struct otel_exporter *self, const struct otel_log_data *const *logs
 }
 
 static int
-console_metrics(struct otel_exporter *self, const struct otel_metric_data *metrics, size_t n,
-                int timeout_ms, struct otel_error *err)
+console_metrics(struct otel_exporter *self, const struct otel_metric_data *metrics,
+                size_t n, int timeout_ms, struct otel_error *err)
 {
 	struct block block;
 	int r = block_open(&block);

@@ -8,8 +8,6 @@
  *
  * So at least one of the two sees the other, and a full batch is never slept over.
  */
-#include "lane_priv.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -20,12 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lane_priv.h"
 #include "pipeline_priv.h"
 
 enum {
-	LAST_TRY_MS = 1000,     /* at shutdown, for a receiver that failed the last time */
-	DROPS_SAID_MS = 60000,  /* a full queue is told of again after that long */
-	STALL_MS = 100,         /* patience with a push that was interrupted halfway */
+	LAST_TRY_MS = 1000,    /* at shutdown, for a receiver that failed the last time */
+	DROPS_SAID_MS = 60000, /* a full queue is told of again after that long */
+	STALL_MS = 100,        /* patience with a push that was interrupted halfway */
 };
 
 static const char *const signal_names[] = { "traces", "metrics", "logs" };
@@ -52,8 +51,8 @@ static void
 release(struct otelp_lane *lane, void *record)
 {
 	bool span = lane->signal == OTEL_SIGNAL_TRACES;
-	struct otelp_quota *quota =
-		span ? otelp_span_record_quota(record) : otelp_log_record_quota(record);
+	struct otelp_quota *quota = span ? otelp_span_record_quota(record)
+	                                 : otelp_log_record_quota(record);
 
 	if (quota)
 		atomic_fetch_sub_explicit(&quota->queued, 1, memory_order_relaxed);
@@ -110,11 +109,13 @@ tell(struct otelp_lane *lane, int r, uint64_t items, const struct otel_error *er
 	if (r < 0) {
 		lane->lost += items;
 		if (!lane->failing)
-			otelp_diag(OTEL_DIAG_WARN, "%s: %llu %s lost: %s (further losses are counted)",
+			otelp_diag(OTEL_DIAG_WARN,
+			           "%s: %llu %s lost: %s (further losses are counted)",
 			           name, (unsigned long long)items, what,
 			           *err->message ? err->message : strerror(-r));
 	} else if (lane->failing) {
-		otelp_diag(OTEL_DIAG_INFO, "%s: exports succeed again, after %llu %s were lost", name,
+		otelp_diag(OTEL_DIAG_INFO,
+		           "%s: exports succeed again, after %llu %s were lost", name,
 		           (unsigned long long)lane->lost, what);
 		lane->lost = 0;
 	}
@@ -130,7 +131,8 @@ tell_drops(struct otelp_lane *lane)
 		int64_t now = otelp_monotonic_ms();
 
 		if (!lane->drops_said_ms || now - lane->drops_said_ms > DROPS_SAID_MS)
-			otelp_diag(OTEL_DIAG_WARN, "%s: the queue was full, %llu %s dropped so far",
+			otelp_diag(OTEL_DIAG_WARN,
+			           "%s: the queue was full, %llu %s dropped so far",
 			           signal_names[lane->signal], (unsigned long long)drops,
 			           item_names[lane->signal]);
 		lane->drops_said_ms = now;
@@ -155,17 +157,20 @@ export_now(struct otelp_lane *lane, size_t n, uint64_t items)
 	case OTEL_SIGNAL_TRACES:
 		for (size_t i = 0; i < n; i++)
 			lane->data[i] = otelp_span_record_data(lane->batch[i]);
-		r = exporter->export_spans(exporter, (const struct otel_span_data *const *)lane->data,
-		                           n, timeout_ms, &err);
+		r = exporter->export_spans(
+			exporter, (const struct otel_span_data *const *)lane->data, n,
+			timeout_ms, &err);
 		break;
 	case OTEL_SIGNAL_LOGS:
 		for (size_t i = 0; i < n; i++)
 			lane->data[i] = otelp_log_record_data(lane->batch[i]);
-		r = exporter->export_logs(exporter, (const struct otel_log_data *const *)lane->data, n,
-		                          timeout_ms, &err);
+		r = exporter->export_logs(exporter,
+		                          (const struct otel_log_data *const *)lane->data,
+		                          n, timeout_ms, &err);
 		break;
 	default:
-		r = exporter->export_metrics(exporter, lane->metrics, n, timeout_ms, &err);
+		r = exporter->export_metrics(exporter, lane->metrics, n, timeout_ms,
+		                             &err);
 		break;
 	}
 	atomic_store(&lane->exporting, false);
@@ -330,7 +335,8 @@ lane_main(void *arg)
 		if (flush_pending(lane, &ticket)) {
 			flush(lane, ticket);
 		} else if (otelp_monotonic_ms() >= due_ms) {
-			due_ms = otelp_deadline_ms(lane->delay_ms); /* from the start, so that it does not drift */
+			due_ms = otelp_deadline_ms(
+				lane->delay_ms); /* from the start, so that it does not drift */
 			if (lane->signal == OTEL_SIGNAL_METRICS)
 				export_metrics(lane);
 			else
@@ -383,8 +389,11 @@ otelp_lane_init(struct otelp_lane *lane, struct otel_pipeline *pipeline, int sig
 	lane->config = own;
 	lane->exporter = exporter;
 	lane->delay_ms = metrics ? config->metric_interval_ms : own->schedule_delay_ms;
-	lane->export_timeout_ms = metrics ? config->metric_timeout_ms : own->export_timeout_ms;
-	lane->wake_at = own->processor == OTEL_PROCESSOR_SIMPLE ? 1 : (uint64_t)own->max_batch;
+	lane->export_timeout_ms = metrics ? config->metric_timeout_ms
+	                                  : own->export_timeout_ms;
+	lane->wake_at = own->processor == OTEL_PROCESSOR_SIMPLE
+	                        ? 1
+	                        : (uint64_t)own->max_batch;
 	atomic_init(&lane->deadline_ms, INT64_MAX);
 	init_sync(lane);
 	if (!exporter || metrics) {
@@ -403,7 +412,8 @@ drop_queue(struct otelp_lane *lane)
 {
 	size_t n;
 
-	while ((n = otelp_queue_salvage(&lane->queue, lane->batch, (size_t)lane->config->max_batch))) {
+	while ((n = otelp_queue_salvage(&lane->queue, lane->batch,
+	                                (size_t)lane->config->max_batch))) {
 		count(&lane->dropped_export, n);
 		release_batch(lane, n);
 	}
@@ -427,12 +437,14 @@ otelp_lane_fini(struct otelp_lane *lane)
 int
 otelp_lane_start(struct otelp_lane *lane)
 {
-	static const char *const thread_names[] = { "otel-traces", "otel-metrics", "otel-logs" };
+	static const char *const thread_names[] = { "otel-traces", "otel-metrics",
+		                                    "otel-logs" };
 	sigset_t all, before;
 	int r;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before); /* the program's signals are not for us */
+	pthread_sigmask(SIG_SETMASK, &all,
+	                &before); /* the program's signals are not for us */
 	r = pthread_create(&lane->thread, NULL, lane_main, lane);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r != 0)
@@ -506,7 +518,8 @@ otelp_lane_wait_end(struct otelp_lane *lane, int64_t deadline_ms)
 void
 otelp_lane_after_fork(struct otelp_lane *lane)
 {
-	init_sync(lane); /* the parent's lock was held by prepare; waiters are not with us */
+	init_sync(
+		lane); /* the parent's lock was held by prepare; waiters are not with us */
 	lane->running = lane->finished = false;
 	lane->flush_asked = lane->flush_done = 0;
 	atomic_store(&lane->asleep, 0);
@@ -517,7 +530,8 @@ static bool
 is_queued(const struct otelp_queue *queue, const void *record)
 {
 	for (uint64_t i = 0; i <= queue->mask; i++)
-		if (atomic_load_explicit(&queue->places[i], memory_order_relaxed) == record)
+		if (atomic_load_explicit(&queue->places[i], memory_order_relaxed) ==
+		    record)
 			return true;
 	return false;
 }

@@ -15,29 +15,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <otel/sdk.h>
-
 #include "queue_priv.h"
+#include <otel/sdk.h>
 
 struct otelp_lane {
 	/* immutable once started: */
 	struct otel_pipeline *pipeline;
 	int signal;
 	const struct otel_signal_config *config;
-	struct otel_exporter *exporter; /* NULL: nothing exports this signal, and there is no thread */
-	uint64_t wake_at;               /* queue size at which a sleeping thread is woken */
+	struct otel_exporter
+		*exporter; /* NULL: nothing exports this signal, and there is no thread */
+	uint64_t wake_at;  /* queue size at which a sleeping thread is woken */
 	int delay_ms, export_timeout_ms;
 
 	struct otelp_queue queue;
-	atomic_int asleep;         /* 1 while the thread sleeps, or is about to: the futex */
-	atomic_bool exporting;     /* inside the exporter: what it records is not recorded */
-	atomic_bool closed;        /* after shutdown: nothing enters */
-	atomic_bool stopping;      /* the thread drains and ends */
+	atomic_int asleep;     /* 1 while the thread sleeps, or is about to: the futex */
+	atomic_bool exporting; /* inside the exporter: what it records is not recorded */
+	atomic_bool closed;    /* after shutdown: nothing enters */
+	atomic_bool stopping;  /* the thread drains and ends */
 	atomic_int_fast64_t deadline_ms; /* of the shutdown, monotonic */
 
-	atomic_uint_fast64_t accepted; /* metrics: points; traces and logs: see accepted_base */
-	uint64_t accepted_base;        /* the queue's tail when counting began */
-	atomic_uint_fast64_t exported, dropped_queue, dropped_memory, dropped_export, rejected, batches;
+	atomic_uint_fast64_t
+		accepted;       /* metrics: points; traces and logs: see accepted_base */
+	uint64_t accepted_base; /* the queue's tail when counting began */
+	atomic_uint_fast64_t exported, dropped_queue, dropped_memory, dropped_export,
+		rejected, batches;
 
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -48,8 +50,8 @@ struct otelp_lane {
 	int flush_result; /* of the flushes up to flush_done: the last one's */
 
 	/* the thread's own: */
-	void **batch;       /* max_batch records, NULL once released */
-	const void **data;  /* what the exporter sees of them */
+	void **batch;      /* max_batch records, NULL once released */
+	const void **data; /* what the exporter sees of them */
 	struct otel_metric_data *metrics;
 	size_t metrics_size; /* allocated, in elements */
 	bool failing;        /* the last export failed, and that has been said */
@@ -80,7 +82,8 @@ void otelp_lane_after_fork(struct otelp_lane *lane);
 void otelp_lane_salvage(struct otelp_lane *lane);
 
 /* pipeline.c, for the metrics lane: collects every provider into lane->metrics and keeps the providers alive until release. */
-int otelp_pipeline_collect(struct otel_pipeline *pipeline, struct otelp_lane *lane, size_t *n);
+int otelp_pipeline_collect(struct otel_pipeline *pipeline, struct otelp_lane *lane,
+                           size_t *n);
 void otelp_pipeline_collected(struct otel_pipeline *pipeline);
 
 int64_t otelp_monotonic_ms(void);

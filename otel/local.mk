@@ -19,7 +19,7 @@ otel_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% $(otlp_proto_cppflags) $(CURL
 	%D%/diag.c %D%/percent.c %D%/resource.c %D%/value.c
 # from configuration to the wire
 %C%_libotel_all_la_SOURCES += \
-	%D%/otlp_priv.h %D%/config.c %D%/otlp-endpoint.c %D%/exporter-console.c \
+	%D%/otlp_priv.h %D%/config.c %D%/otlp-endpoint.c %D%/exporter-console.c %D%/exporter-otlp.c \
 	%D%/lane_priv.h %D%/lane.c %D%/pipeline.c %D%/queue_priv.h %D%/queue.c
 
 lib_LTLIBRARIES += %D%/libotel.la

@@ -8,8 +8,6 @@
  *
  * Nothing else is changed: without a port it is 80 or 443, not 4318.
  */
-#include "otlp_priv.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +16,7 @@
 
 #include <curl/curl.h>
 
+#include "otlp_priv.h"
 #include "pipeline_priv.h"
 
 static const char *const http_paths[] = { "v1/traces", "v1/metrics", "v1/logs" };
@@ -39,30 +38,33 @@ scheme_len(const char *text)
 static int
 grpc_url(const struct otel_otlp_config *config, int signal, char *out, size_t size)
 {
-	const char *endpoint = *config->endpoint ? config->endpoint : "http://localhost:4317";
+	const char *endpoint = *config->endpoint ? config->endpoint
+	                                         : "http://localhost:4317";
 	const char *scheme = config->insecure ? "http://" : "https://";
 	size_t len = scheme_len(endpoint);
 
 	if (len)
 		scheme = len == 7 ? "http://" : "https://";
 	endpoint += len;
-	return snprintf(out, size, "%s%.*s/%s", scheme, (int)strcspn(endpoint, "/?#"), endpoint,
-	                grpc_methods[signal]);
+	return snprintf(out, size, "%s%.*s/%s", scheme, (int)strcspn(endpoint, "/?#"),
+	                endpoint, grpc_methods[signal]);
 }
 
 static int
 http_url(const struct otel_otlp_config *config, int signal, char *out, size_t size)
 {
-	const char *endpoint = *config->endpoint ? config->endpoint : "http://localhost:4318";
+	const char *endpoint = *config->endpoint ? config->endpoint
+	                                         : "http://localhost:4318";
 	size_t authority = scheme_len(endpoint), len = strlen(endpoint);
 
 	authority += strcspn(endpoint + authority, "/?#");
 	if (!config->endpoint_is_signal || !*config->endpoint)
-		return snprintf(out, size, "%s%s%s", endpoint, endpoint[len - 1] == '/' ? "" : "/",
-		                http_paths[signal]);
+		return snprintf(out, size, "%s%s%s", endpoint,
+		                endpoint[len - 1] == '/' ? "" : "/", http_paths[signal]);
 	if (endpoint[authority] == '/')
 		return snprintf(out, size, "%s", endpoint);
-	return snprintf(out, size, "%.*s/%s", (int)authority, endpoint, endpoint + authority);
+	return snprintf(out, size, "%.*s/%s", (int)authority, endpoint,
+	                endpoint + authority);
 }
 
 static bool
@@ -103,19 +105,24 @@ otelp_otlp_url(const struct otel_otlp_config *config, int signal, char *out, siz
 	int n, r;
 
 	if (!grpc && *config->endpoint && !scheme_len(config->endpoint))
-		return otel_error_set(err, -EINVAL,
-		                      "OTLP endpoint %s: expected http://HOST[:PORT] or https://...",
-		                      config->endpoint);
+		return otel_error_set(
+			err, -EINVAL,
+			"OTLP endpoint %s: expected http://HOST[:PORT] or https://...",
+			config->endpoint);
 	if (!grpc && !config->endpoint_is_signal && strpbrk(config->endpoint, "?#"))
-		return otel_error_set(err, -EINVAL,
-		                      "OTLP endpoint %s: a base for all signals has no query",
-		                      config->endpoint);
-	n = grpc ? grpc_url(config, signal, out, size) : http_url(config, signal, out, size);
+		return otel_error_set(
+			err, -EINVAL,
+			"OTLP endpoint %s: a base for all signals has no query",
+			config->endpoint);
+	n = grpc ? grpc_url(config, signal, out, size)
+	         : http_url(config, signal, out, size);
 	if (n < 0 || (size_t)n >= size)
-		return otel_error_set(err, -EINVAL, "OTLP endpoint %.80s...: too long", config->endpoint);
+		return otel_error_set(err, -EINVAL, "OTLP endpoint %.80s...: too long",
+		                      config->endpoint);
 	r = check_url(out, loopback);
 	if (r == -EINVAL)
-		return otel_error_set(err, r, "OTLP endpoint %s: not a URL", config->endpoint);
+		return otel_error_set(err, r, "OTLP endpoint %s: not a URL",
+		                      config->endpoint);
 	return r;
 }
 
@@ -191,18 +198,24 @@ otelp_otlp_headers_each(const char *text, otelp_otlp_header_fn *each, void *user
 
 		name_len = equals ? (size_t)(equals - text) : len;
 		if (!decode(text, name_len, name, sizeof name))
-			return otel_error_set(err, -EINVAL, "a header's name is too long");
-		if (equals || *name) { /* "a=1,,b=2" and a comma at the end are let pass */
+			return otel_error_set(err, -EINVAL,
+			                      "a header's name is too long");
+		if (equals ||
+		    *name) { /* "a=1,,b=2" and a comma at the end are let pass */
 			int r;
 
 			if (!equals || !is_header_name(name))
-				return otel_error_set(err, -EINVAL,
-				                      "\"%.60s\" is no header; expected NAME=VALUE,NAME=VALUE",
-				                      name);
-			if (!decode(equals + 1, len - name_len - 1, value, sizeof value) ||
+				return otel_error_set(
+					err, -EINVAL,
+					"\"%.60s\" is no header; expected NAME=VALUE,NAME=VALUE",
+					name);
+			if (!decode(equals + 1, len - name_len - 1, value,
+			            sizeof value) ||
 			    !is_header_value(value))
-				return otel_error_set(err, -EINVAL,
-				                      "header %s: a value that HTTP cannot carry", name);
+				return otel_error_set(
+					err, -EINVAL,
+					"header %s: a value that HTTP cannot carry",
+					name);
 			r = each(name, value, userdata);
 			if (r != 0)
 				return r;

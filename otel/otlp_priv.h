@@ -23,8 +23,8 @@
  * Writes the URL that exports of `signal` are posted to. -EINVAL when the endpoint is no URL that we can
  * use. *loopback says whether the host is this one. [any]
  */
-int otelp_otlp_url(const struct otel_otlp_config *config, int signal, char *out, size_t size,
-                   bool *loopback, struct otel_error *err);
+int otelp_otlp_url(const struct otel_otlp_config *config, int signal, char *out,
+                   size_t size, bool *loopback, struct otel_error *err);
 
 /* Gets each header of "k=v,k=v", name in lower case, value percent-decoded; not 0 ends the walk and is returned. */
 typedef int otelp_otlp_header_fn(const char *name, const char *value, void *userdata);

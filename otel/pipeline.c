@@ -6,8 +6,6 @@
  * After fork the child has the memory but not the threads. The handler only forgets them and marks the
  * pipeline; the first push, flush or shutdown drops what the parent had queued and starts new threads.
  */
-#include <otel/sdk.h>
-
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -16,6 +14,7 @@
 
 #include "lane_priv.h"
 #include "pipeline_priv.h"
+#include <otel/sdk.h>
 
 enum {
 	END_MARGIN_MS = 100, /* before a shutdown's deadline, for the threads to end in */
@@ -121,7 +120,8 @@ revive(struct otel_pipeline *p)
 			otelp_lane_salvage(&p->lanes[i]);
 		r = start_lanes(p);
 		if (r < 0)
-			otelp_diag(OTEL_DIAG_ERROR, "telemetry: no threads after fork: %s", strerror(-r));
+			otelp_diag(OTEL_DIAG_ERROR,
+			           "telemetry: no threads after fork: %s", strerror(-r));
 		atomic_store(&p->forked, false);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -136,16 +136,19 @@ check(struct otel_config *config, struct otel_error *err)
 		struct otel_signal_config *s = &config->signal[i];
 
 		if (s->max_queue < 1 || s->max_batch < 1 || s->max_queue > 1 << 24)
-			return otel_error_set(err, -EINVAL,
-			                      "telemetry: a queue of %d with batches of %d makes no sense",
-			                      s->max_queue, s->max_batch);
+			return otel_error_set(
+				err, -EINVAL,
+				"telemetry: a queue of %d with batches of %d makes no sense",
+				s->max_queue, s->max_batch);
 		if (s->max_batch > s->max_queue)
 			s->max_batch = s->max_queue;
 		if (s->exporter == OTEL_EXPORTER_CUSTOM && !s->custom)
-			return otel_error_set(err, -EINVAL, "telemetry: a custom exporter is missing");
+			return otel_error_set(err, -EINVAL,
+			                      "telemetry: a custom exporter is missing");
 	}
 	if (config->metric_interval_ms < 1)
-		return otel_error_set(err, -EINVAL, "telemetry: metrics every %d ms make no sense",
+		return otel_error_set(err, -EINVAL,
+		                      "telemetry: metrics every %d ms make no sense",
 		                      config->metric_interval_ms);
 	return 0;
 }
@@ -160,7 +163,9 @@ make_exporter(const struct otel_config *config, int signal, struct otel_exporter
 	*out = NULL;
 	switch (s->exporter) {
 	case OTEL_EXPORTER_OTLP:
-		return config->disabled ? 0 : otelp_exporter_otlp_new(&s->otlp, signal, out, err);
+		return config->disabled
+		               ? 0
+		               : otelp_exporter_otlp_new(&s->otlp, signal, out, err);
 	case OTEL_EXPORTER_CONSOLE:
 		return config->disabled ? 0 : otelp_exporter_console_new(out, err);
 	case OTEL_EXPORTER_CUSTOM:
@@ -231,7 +236,8 @@ init_lanes(struct otel_pipeline *p, struct otel_error *err)
 		if (r < 0)
 			return r;
 		if (p->config.disabled || (exporter && !takes(exporter, i)))
-			exporter = NULL; /* a custom one stays in the config, to be freed */
+			exporter =
+				NULL; /* a custom one stays in the config, to be freed */
 		r = otelp_lane_init(&p->lanes[i], p, i, &p->config, exporter);
 		if (r < 0)
 			return otel_error_set(err, r, "telemetry: no memory for queues");
@@ -267,7 +273,8 @@ otel_pipeline_new(const struct otel_config *config, struct otel_pipeline **out,
 	r = start_lanes(p);
 	if (r < 0) {
 		otel_pipeline_free(p);
-		return otel_error_set(err, r, "telemetry: starting a thread: %s", strerror(-r));
+		return otel_error_set(err, r, "telemetry: starting a thread: %s",
+		                      strerror(-r));
 	}
 	*out = p;
 	return 0;
@@ -286,7 +293,9 @@ otel_pipeline_flush(struct otel_pipeline *p, int timeout_ms)
 		if (p->lanes[i].running)
 			tickets[i] = otelp_lane_ask_flush(&p->lanes[i]);
 	for (int i = 0; i < OTEL_N_SIGNALS; i++) {
-		int r = tickets[i] ? otelp_lane_wait_flush(&p->lanes[i], tickets[i], deadline_ms) : 0;
+		int r = tickets[i] ? otelp_lane_wait_flush(&p->lanes[i], tickets[i],
+		                                           deadline_ms)
+		                   : 0;
 
 		if (r < 0 && !result)
 			result = r;
@@ -301,9 +310,10 @@ end_lane(struct otelp_lane *lane, int64_t interrupt_ms, int64_t give_up_ms)
 	if (!otelp_lane_wait_end(lane, interrupt_ms) && lane->exporter->interrupt)
 		lane->exporter->interrupt(lane->exporter);
 	if (!otelp_lane_wait_end(lane, give_up_ms)) {
-		otelp_diag(OTEL_DIAG_ERROR,
-		           "telemetry: the %s exporter does not return; its thread is left behind",
-		           lane->exporter->name ? lane->exporter->name : "custom");
+		otelp_diag(
+			OTEL_DIAG_ERROR,
+			"telemetry: the %s exporter does not return; its thread is left behind",
+			lane->exporter->name ? lane->exporter->name : "custom");
 		pthread_detach(lane->thread);
 		lane->abandoned = true;
 		return -ETIMEDOUT;
@@ -329,7 +339,8 @@ otel_pipeline_shutdown(struct otel_pipeline *p, int timeout_ms)
 	if (closed)
 		return 0;
 	if (timeout_ms > 0)
-		end_ms -= timeout_ms / 10 < END_MARGIN_MS ? timeout_ms / 10 : END_MARGIN_MS;
+		end_ms -= timeout_ms / 10 < END_MARGIN_MS ? timeout_ms / 10
+		                                          : END_MARGIN_MS;
 	for (int i = 0; i < OTEL_N_SIGNALS; i++) {
 		atomic_store(&p->lanes[i].closed, true);
 		if (p->lanes[i].running)
@@ -341,7 +352,8 @@ otel_pipeline_shutdown(struct otel_pipeline *p, int timeout_ms)
 
 		if (lane->running && !lane->abandoned)
 			r = end_lane(lane, end_ms,
-			             timeout_ms < 0 ? INT64_MAX : deadline_ms + END_GRACE_MS);
+			             timeout_ms < 0 ? INT64_MAX
+			                            : deadline_ms + END_GRACE_MS);
 		if (r < 0 && !result)
 			result = r;
 	}
@@ -379,7 +391,8 @@ is_exporting(const struct otel_pipeline *p)
 }
 
 bool
-otelp_pipeline_push(struct otel_pipeline *p, int signal, void *record, struct otelp_quota *quota)
+otelp_pipeline_push(struct otel_pipeline *p, int signal, void *record,
+                    struct otelp_quota *quota)
 {
 	struct otelp_lane *lane = &p->lanes[signal];
 	uint64_t size;
@@ -390,7 +403,9 @@ otelp_pipeline_push(struct otel_pipeline *p, int signal, void *record, struct ot
 		return false;
 	if (atomic_load_explicit(&lane->closed, memory_order_relaxed))
 		goto drop;
-	if (quota && atomic_fetch_add_explicit(&quota->queued, 1, memory_order_relaxed) >= quota->max &&
+	if (quota &&
+	    atomic_fetch_add_explicit(&quota->queued, 1, memory_order_relaxed) >=
+	            quota->max &&
 	    quota->max > 0)
 		goto drop_quota;
 	if (!otelp_queue_push(&lane->queue, record, &size))
@@ -422,11 +437,13 @@ otelp_pipeline_config(const struct otel_pipeline *p)
 void
 otelp_pipeline_count_no_memory(struct otel_pipeline *p, int signal)
 {
-	atomic_fetch_add_explicit(&p->lanes[signal].dropped_memory, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&p->lanes[signal].dropped_memory, 1,
+	                          memory_order_relaxed);
 }
 
 void
-otel_pipeline_stats(const struct otel_pipeline *p, int signal, struct otel_pipeline_stats *out)
+otel_pipeline_stats(const struct otel_pipeline *p, int signal,
+                    struct otel_pipeline_stats *out)
 {
 	const struct otelp_lane *lane = &p->lanes[signal];
 	bool queued = lane->queue.places;
@@ -450,12 +467,14 @@ otel_pipeline_stats(const struct otel_pipeline *p, int signal, struct otel_pipel
 /* ---- meter providers ---- */
 
 void
-otelp_pipeline_add_meter_provider(struct otel_pipeline *p, struct otel_meter_provider *provider)
+otelp_pipeline_add_meter_provider(struct otel_pipeline *p,
+                                  struct otel_meter_provider *provider)
 {
 	struct member *m = otelp_calloc(1, sizeof *m);
 
 	if (!m) {
-		otelp_diag(OTEL_DIAG_ERROR, "metrics: no memory, a provider is not exported");
+		otelp_diag(OTEL_DIAG_ERROR,
+		           "metrics: no memory, a provider is not exported");
 		return;
 	}
 	m->provider = provider;
@@ -477,7 +496,8 @@ find_member(struct otel_pipeline *p, const struct otel_meter_provider *provider)
 
 /* Waits for an export of its points that goes on: they are the provider's memory. */
 void
-otelp_pipeline_remove_meter_provider(struct otel_pipeline *p, struct otel_meter_provider *provider)
+otelp_pipeline_remove_meter_provider(struct otel_pipeline *p,
+                                     struct otel_meter_provider *provider)
 {
 	struct member *m;
 
@@ -492,7 +512,8 @@ otelp_pipeline_remove_meter_provider(struct otel_pipeline *p, struct otel_meter_
 }
 
 static int
-append(struct otelp_lane *lane, size_t *n, const struct otel_metric_data *metrics, size_t count)
+append(struct otelp_lane *lane, size_t *n, const struct otel_metric_data *metrics,
+       size_t count)
 {
 	if (*n + count > lane->metrics_size) {
 		size_t size = (*n + count) * 2;
@@ -525,11 +546,13 @@ otelp_pipeline_collect(struct otel_pipeline *p, struct otelp_lane *lane, size_t 
 
 		m->busy = true;
 		pthread_mutex_unlock(&p->lock);
-		r = otelp_meter_provider_collect(m->provider, p->config.temporality, &metrics, &n_metrics);
+		r = otelp_meter_provider_collect(m->provider, p->config.temporality,
+		                                 &metrics, &n_metrics);
 		if (r == 0)
 			r = append(lane, n, metrics, n_metrics);
 		if (r < 0) {
-			atomic_fetch_add(&lane->dropped_memory, n_metrics ? n_metrics : 1);
+			atomic_fetch_add(&lane->dropped_memory,
+			                 n_metrics ? n_metrics : 1);
 			result = r;
 		}
 		pthread_mutex_lock(&p->lock);

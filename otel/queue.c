@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "queue_priv.h"
-
 #include <errno.h>
 
 #include "pipeline_priv.h"
+#include "queue_priv.h"
 
 int
 otelp_queue_init(struct otelp_queue *queue, size_t capacity)
@@ -36,14 +35,18 @@ otelp_queue_push(struct otelp_queue *queue, void *record, uint64_t *size)
 
 	do {
 		/* A stale tail may lie behind head; the exchange below then fails. */
-		int64_t used = (int64_t)(tail - atomic_load_explicit(&queue->head, memory_order_acquire));
+		int64_t used = (int64_t)(tail -
+		                         atomic_load_explicit(&queue->head,
+		                                              memory_order_acquire));
 
 		if (used >= (int64_t)queue->capacity)
 			return false;
 		*size = used < 0 ? 1 : (uint64_t)used + 1;
 	} while (!atomic_compare_exchange_weak_explicit(&queue->tail, &tail, tail + 1,
-	                                                memory_order_seq_cst, memory_order_relaxed));
-	atomic_store_explicit(&queue->places[tail & queue->mask], record, memory_order_release);
+	                                                memory_order_seq_cst,
+	                                                memory_order_relaxed));
+	atomic_store_explicit(&queue->places[tail & queue->mask], record,
+	                      memory_order_release);
 	return true;
 }
 

@@ -16,15 +16,16 @@
 
 struct otelp_queue {
 	_Atomic(void *) *places;
-	uint64_t mask;     /* of places, a power of two */
-	uint64_t capacity; /* as asked for, at most mask + 1 */
+	uint64_t mask;                          /* of places, a power of two */
+	uint64_t capacity;                      /* as asked for, at most mask + 1 */
 	_Alignas(64) atomic_uint_fast64_t tail; /* pushed so far */
 	_Alignas(64) atomic_uint_fast64_t head; /* popped so far; moved by the consumer */
 };
 
 /* 0 or -ENOMEM; capacity > 0. */
 int otelp_queue_init(struct otelp_queue *queue, size_t capacity);
-void otelp_queue_fini(struct otelp_queue *queue); /* of an empty queue; a zeroed one is fine */
+void
+otelp_queue_fini(struct otelp_queue *queue); /* of an empty queue; a zeroed one is fine */
 
 /* False when it is full. Otherwise *size is how many there are now, for deciding whether to wake. [any] */
 bool otelp_queue_push(struct otelp_queue *queue, void *record, uint64_t *size);
