@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Programs named test-* are run by `make check`; each mirrors one module of the tree.
-EXTRA_DIST += tests/check-main.h
+EXTRA_DIST += tests/check-main.h tests/oom.h
 include tests/otel/local.mk
 include tests/host/local.mk
 include tests/plugins/local.mk
