@@ -23,13 +23,10 @@ otel_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% $(otlp_proto_cppflags) $(CURL
 %C%_libotel_all_la_CPPFLAGS = $(otel_cppflags)
 %C%_libotel_all_la_LIBADD = %D%/proto/libotlp-proto.la $(CURL_LIBS) $(JANSSON_LIBS) $(PROTOBUFC_LIBS) $(ZLIB_LIBS) -lm
 %C%_libotel_all_la_SOURCES = \
-	%D%/pipeline_priv.h %D%/arena_priv.h %D%/attributes_priv.h %D%/clock_priv.h %D%/context_priv.h \
-	%D%/percent_priv.h %D%/pool_priv.h %D%/provider_priv.h %D%/resource_priv.h %D%/ring_priv.h \
-	%D%/sampler_priv.h %D%/span_priv.h %D%/thread_priv.h %D%/tracestate_priv.h %D%/value_priv.h \
-	%D%/error.c %D%/alloc.c %D%/arena.c %D%/attributes.c %D%/baggage.c %D%/clock.c %D%/context.c \
-	%D%/detect.c %D%/diag.c %D%/exception.c %D%/log.c %D%/percent.c %D%/pool.c %D%/propagate-baggage.c \
-	%D%/propagate-tracecontext.c %D%/propagation.c %D%/provider.c %D%/resource.c %D%/sampler.c \
-	%D%/span.c %D%/thread.c %D%/tracer.c %D%/tracestate.c %D%/value.c
+	%D%/pipeline_priv.h %D%/arena_priv.h %D%/clock_priv.h %D%/context_priv.h %D%/percent_priv.h \
+	%D%/resource_priv.h %D%/value_priv.h \
+	%D%/error.c %D%/alloc.c %D%/arena.c %D%/baggage.c %D%/clock.c %D%/context.c %D%/detect.c \
+	%D%/diag.c %D%/percent.c %D%/resource.c %D%/value.c
 # from configuration to the wire
 %C%_libotel_all_la_SOURCES += \
 	%D%/otlp_priv.h %D%/config.c %D%/otlp-endpoint.c %D%/exporter-console.c %D%/exporter-otlp.c \
