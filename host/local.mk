@@ -32,6 +32,7 @@ noinst_HEADERS += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admissi
 
 # Generations, the worker.
 %C%_libhost_la_SOURCES += %D%/elf-check.c %D%/elf-check.h %D%/plugin.c %D%/plugin.h \
-	%D%/crash.c %D%/crash.h %D%/telemetry.c %D%/telemetry.h
+	%D%/crash.c %D%/crash.h %D%/telemetry.c %D%/telemetry.h \
+	%D%/settings.c %D%/settings.h %D%/try.c %D%/try.h %D%/generation.c %D%/generation.h
 
 # The program.
