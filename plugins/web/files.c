@@ -23,16 +23,21 @@ struct file {
 struct files {
 	struct file *list; /* sorted by path */
 	size_t n, bytes;
+	char origin[256]; /* of another service that pages may fetch from; "" for none */
 };
 
 static const char *
 type_of(const char *path)
 {
 	static const char *const types[][2] = {
-		{ ".html", "text/html; charset=utf-8" },   { ".js", "text/javascript; charset=utf-8" },
-		{ ".css", "text/css; charset=utf-8" },     { ".json", "application/json" },
-		{ ".svg", "image/svg+xml" },               { ".png", "image/png" },
-		{ ".ico", "image/x-icon" },                { ".txt", "text/plain; charset=utf-8" },
+		{ ".html", "text/html; charset=utf-8" },
+		{ ".js", "text/javascript; charset=utf-8" },
+		{ ".css", "text/css; charset=utf-8" },
+		{ ".json", "application/json" },
+		{ ".svg", "image/svg+xml" },
+		{ ".png", "image/png" },
+		{ ".ico", "image/x-icon" },
+		{ ".txt", "text/plain; charset=utf-8" },
 		{ ".webmanifest", "application/manifest+json" },
 	};
 	const char *dot = strrchr(path, '.');
@@ -53,13 +58,14 @@ static int
 read_file(struct files *files, const char *name, const char *path, size_t size,
           struct otel_error *err)
 {
-	uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a: tells versions apart, no more is asked of it */
+	uint64_t hash =
+		0xcbf29ce484222325u; /* FNV-1a: tells versions apart, no more is asked of it */
 	struct file *more, file = { .type = type_of(path), .len = size };
 	FILE *stream;
 
 	if (files->bytes + size > MAX_BYTES)
-		return otel_error_set(err, -EFBIG, "%s: the folder has more than %zu MiB", name,
-		                      MAX_BYTES >> 20);
+		return otel_error_set(err, -EFBIG, "%s: the folder has more than %zu MiB",
+		                      name, MAX_BYTES >> 20);
 	more = realloc(files->list, (files->n + 1) * sizeof *more);
 	if (!more)
 		return otel_error_set(err, -ENOMEM, "%s: out of memory", name);
@@ -67,7 +73,8 @@ read_file(struct files *files, const char *name, const char *path, size_t size,
 	file.path = strdup(path);
 	file.data = malloc(size + 1);
 	stream = fopen(name, "re");
-	if (!file.path || !file.data || !stream || fread(file.data, 1, size, stream) != size) {
+	if (!file.path || !file.data || !stream ||
+	    fread(file.data, 1, size, stream) != size) {
 		int r = !file.path || !file.data ? -ENOMEM : -EIO;
 
 		if (stream)
@@ -101,10 +108,12 @@ read_folder(struct files *files, const char *dir, const char *path, int depth,
 
 		if (entry->d_name[0] == '.')
 			continue;
-		if ((size_t)snprintf(name, sizeof name, "%s/%s", dir, entry->d_name) >= sizeof name ||
+		if ((size_t)snprintf(name, sizeof name, "%s/%s", dir, entry->d_name) >=
+		            sizeof name ||
 		    (size_t)snprintf(below, sizeof below, "%s/%s", path, entry->d_name) >=
 		            sizeof below)
-			r = otel_error_set(err, -ENAMETOOLONG, "%s/%s: the name is too long", dir,
+			r = otel_error_set(err, -ENAMETOOLONG,
+			                   "%s/%s: the name is too long", dir,
 			                   entry->d_name);
 		else if (stat(name, &st) < 0)
 			r = otel_error_set(err, -errno, "%s: %s", name, strerror(errno));
@@ -150,10 +159,40 @@ files_free(struct files *files)
 }
 
 int
+files_allow(struct files *files, const char *url, struct otel_error *err)
+{
+	const char *host = strstr(url, "://");
+	size_t len = host ? (size_t)(host - url) + 3 + strcspn(host + 3, "/?#") : 0;
+
+	/* It ends up in a header of a grammar of its own, where these separate. */
+	if (len == 0 || len >= sizeof files->origin || strcspn(url, " ;,") < len)
+		return otel_error_set(err, -EINVAL, "%s: not the URL of a service", url);
+	memcpy(files->origin, url, len);
+	files->origin[len] = '\0';
+	return 0;
+}
+
+static void
+add_policy(const struct files *files, struct svc_request *req)
+{
+	char policy[512];
+
+	snprintf(
+		policy, sizeof policy,
+		"default-src 'self'; connect-src 'self'%s%s; img-src 'self' data:; base-uri 'none'; "
+		"form-action 'self'; frame-ancestors 'self'; object-src 'none'",
+		*files->origin ? " " : "", files->origin);
+	svc_reply_header(req, "Content-Security-Policy", policy);
+}
+
+int
 files_reply(const struct files *files, struct svc_request *req)
 {
-	struct file key = { .path = (char *)(uintptr_t)(strcmp(req->path, "/") ? req->path : "/index.html") };
-	const struct file *file = files->n ? bsearch(&key, files->list, files->n, sizeof key, compare)
+	struct file key = { .path = (char *)(uintptr_t)(strcmp(req->path, "/")
+		                                                ? req->path
+		                                                : "/index.html") };
+	const struct file *file = files->n ? bsearch(&key, files->list, files->n,
+	                                             sizeof key, compare)
 	                                   : NULL;
 	const char *have;
 
@@ -164,12 +203,11 @@ files_reply(const struct files *files, struct svc_request *req)
 		return svc_reply_text(req, 405, "pages are asked for by GET\n");
 	}
 	svc_reply_header(req, "ETag", file->etag);
-	svc_reply_header(req, "Cache-Control", "no-cache"); /* kept, but asked for: a reload is seen at once */
+	svc_reply_header(req, "Cache-Control",
+	                 "no-cache"); /* kept, but asked for: a reload is seen at once */
 	svc_reply_header(req, "X-Content-Type-Options", "nosniff");
 	svc_reply_header(req, "Referrer-Policy", "no-referrer");
-	svc_reply_header(req, "Content-Security-Policy",
-	                 "default-src 'self'; img-src 'self' data:; base-uri 'none'; "
-	                 "form-action 'self'; frame-ancestors 'self'; object-src 'none'");
+	add_policy(files, req);
 	have = svc_header(req, "if-none-match");
 	if (have && strstr(have, file->etag))
 		return svc_reply(req, 304, NULL, NULL, 0);
