@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * iss-distance-service - how far a place on the ground is from the International Space Station.
+ *
+ *	GET /?latitude=49.87&longitude=8.65
+ *	200 {"distance": 5432.1, "location": {"latitude": -12.3, "longitude": 45.6}}
+ *
+ * The distance is in kilometres, over the ground, to the point below the station; location is that
+ * point, and comes from a service in the shape of http://api.open-notify.org/iss-now.json. When that
+ * fails, so does the answer: a position is never made up.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinates.h"
+#include "geodesic.h"
+#include <cupola/service.h>
+
+struct iss {
+	const struct svc_host *host;
+	const char *position_url; /* borrowed from the host */
+	int timeout_ms;
+	struct otel_counter *incoming_requests;
+	struct otel_counter *iss_requests;
+};
+
+/* What came of a call, as the attribute that the semantic conventions have for it. */
+static struct otel_attribute
+outcome(const struct svc_response *rsp)
+{
+	if (rsp->status)
+		return OTEL_INT("http.response.status_code", rsp->status);
+	return OTEL_STR("error.type", rsp->error == -ETIMEDOUT ? "timeout" : "_OTHER");
+}
+
+/* Asks where the station is. 0, -ETIMEDOUT, -ECANCELED, or -EBADMSG for anything else that is no position. */
+static int
+get_iss_coordinates(struct iss *iss, struct coordinates *out)
+{
+	OTEL_SPAN(span, iss->host->tracer, "getting-iss-coordinates");
+	struct svc_call call = { .url = iss->position_url,
+		                 .timeout_ms = iss->timeout_ms };
+	SVC_RESPONSE(rsp, svc_http(iss->host, &call));
+
+	otel_counter_add(iss->iss_requests, 1, outcome(rsp));
+	otel_span_set(span, OTEL_STR("http.request.method", "GET"),
+	              OTEL_STR("url.full", iss->position_url), outcome(rsp));
+
+	if (rsp->error == -ETIMEDOUT || rsp->error == -ECANCELED)
+		return otel_span_fail(span, rsp->error, rsp->message);
+	if (rsp->status != 200)
+		return otel_span_fail(span, -EBADMSG,
+		                      "the position service gave no answer");
+	if (coordinates_from_json(rsp->body, rsp->len, out) < 0)
+		return otel_span_fail(span, -EBADMSG, "the answer holds no position");
+
+	otel_span_set(span, OTEL_STRF("iss.position", "%.4f,%.4f", out->latitude,
+	                              out->longitude));
+	otel_log(iss->host->logger, OTEL_INFO, "got the position of the ISS",
+	         OTEL_DOUBLE("iss.latitude", out->latitude),
+	         OTEL_DOUBLE("iss.longitude", out->longitude));
+	return 0;
+}
+
+static int
+iss_handle(void *self, struct svc_request *req)
+{
+	struct iss *iss = self;
+	struct coordinates here, station;
+	const char *problem;
+	double km;
+	int r;
+
+	OTEL_SPAN(span, iss->host->tracer, "calculating-iss-distance");
+	otel_counter_add(iss->incoming_requests, 1);
+
+	problem = coordinates_from_query(req, &here);
+	if (problem) {
+		otel_log(iss->host->logger, OTEL_WARN,
+		         "missing or bad latitude or longitude");
+		return svc_reply_text(req, 400, problem);
+	}
+
+	r = get_iss_coordinates(iss, &station);
+	if (r < 0) {
+		otel_log(iss->host->logger, OTEL_ERROR,
+		         "no position from the ISS position service");
+		otel_span_fail(span, r, "no position from the ISS position service");
+		if (r == -ETIMEDOUT)
+			return svc_reply_text(
+				req, 504,
+				"the ISS position service did not answer in time\n");
+		return svc_reply_text(
+			req, 502, "the ISS position service did not give a position\n");
+	}
+
+	km = geodesic_km(&here, &station);
+	otel_span_set(span, OTEL_DOUBLE("iss.distance", km));
+	return svc_reply_json(req, 200, distance_as_json(km, &station));
+}
+
+static int
+iss_start(const struct svc_host *host, void **self, struct otel_error *err)
+{
+	struct iss *iss = calloc(1, sizeof *iss);
+
+	if (!iss)
+		return otel_error_set(err, -ENOMEM, "out of memory");
+	iss->host = host;
+	iss->position_url = svc_config(host, "position_url");
+	iss->timeout_ms = (int)svc_config_int(host, "timeout");
+	iss->incoming_requests = otel_counter_new(host->meter, "incoming.requests",
+	                                          "{request}", "requests received");
+	iss->iss_requests = otel_counter_new(host->meter, "iss.requests", "{request}",
+	                                     "requests to the ISS position service");
+	*self = iss;
+	return 0;
+}
+
+static void
+iss_stop(void *self)
+{
+	free(self);
+}
+
+static const struct svc_key iss_keys[] = {
+	{ "position_url", SVC_URL, "http://127.0.0.1:5004/iss-now.json",
+	  "where the ISS is: a service in the shape of open-notify's" },
+	{ "timeout", SVC_DURATION, "3s", "how long to wait for it" },
+	{ NULL },
+};
+
+SVC_PLUGIN = { SVC_ABI,
+	       .name = "iss-distance-service",
+	       .version = "1.0.0",
+	       .keys = iss_keys,
+	       .start = iss_start,
+	       .handle = iss_handle,
+	       .stop = iss_stop };
