@@ -6,16 +6,6 @@ otelinclude_HEADERS = \
 	%D%/include/otel/baggage.h %D%/include/otel/propagation.h %D%/include/otel/trace.h \
 	%D%/include/otel/metrics.h %D%/include/otel/logs.h %D%/include/otel/sdk.h
 
-# Keys and names of the semantic conventions, made at build time of a table (facts of the published
-# conventions, version 1.44.0) and carried by the tarball. Needed before anything is compiled.
-otelinclude_HEADERS += %D%/include/otel/semconv.h
-BUILT_SOURCES += %D%/include/otel/semconv.h
-MAINTAINERCLEANFILES += %D%/include/otel/semconv.h
-EXTRA_DIST += %D%/semconv.awk %D%/semconv.tsv
-%D%/include/otel/semconv.h: %D%/semconv.awk %D%/semconv.tsv
-	$(AM_V_GEN)$(MKDIR_P) %D%/include/otel && \
-	LC_ALL=C $(AWK) -f $(top_srcdir)/%D%/semconv.awk $(top_srcdir)/%D%/semconv.tsv >$@-t && mv $@-t $@
-
 include %D%/proto/local.mk
 
 noinst_LTLIBRARIES += %D%/libotel-all.la
