@@ -12,14 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cupola/service.h>
-
 #include "files.h"
 #include "forward.h"
 #include "query.h"
 #include "receive.h"
 #include "store.h"
 #include "views.h"
+#include <cupola/service.h>
 
 struct station {
 	const struct svc_host *host;
@@ -103,7 +102,8 @@ page(struct station *station, struct svc_request *req)
 	if (!strcmp(path, "/api/services"))
 		return views_services(req, station->store);
 	if (!strcmp(path, "/api/status"))
-		return views_status(req, station->store, station->receiver, station->forward);
+		return views_status(req, station->store, station->receiver,
+		                    station->forward);
 	if (!strcmp(path, "/api/events"))
 		return views_events(req, station->store, station->arrived);
 	if (!strcmp(path, "/api/clear"))
@@ -126,8 +126,10 @@ station_handle(void *self, struct svc_request *req)
 }
 
 static const struct svc_key keys[] = {
-	{ "budget", SVC_SIZE, "256M", "memory for what has arrived; the oldest goes first" },
-	{ "forward", SVC_STRING, "", "base URL of an OTLP/HTTP receiver that gets everything too" },
+	{ "budget", SVC_SIZE, "256M",
+	  "memory for what has arrived; the oldest goes first" },
+	{ "forward", SVC_STRING, "",
+	  "base URL of an OTLP/HTTP receiver that gets everything too" },
 	{ NULL },
 };
 

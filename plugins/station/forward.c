@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include <sys/queue.h>
 
 #define MAX_QUEUED       1024
@@ -30,8 +29,8 @@ struct forward {
 static bool
 is_transient(const struct svc_response *rsp)
 {
-	return rsp->status == 0 || rsp->status == 429 || rsp->status == 502 || rsp->status == 503 ||
-	       rsp->status == 504;
+	return rsp->status == 0 || rsp->status == 429 || rsp->status == 502 ||
+	       rsp->status == 503 || rsp->status == 504;
 }
 
 /* 0 when it was taken or refused for good; -ECANCELED when the service ends. */
@@ -42,8 +41,8 @@ post(struct forward *forward, const struct item *item)
 
 	snprintf(url, sizeof url, "%s/v1/%s", forward->url, item->signal);
 	for (int attempt = 0; attempt < TRIES; attempt++) {
-		SVC_RESPONSE(rsp, svc_http_post(forward->host, url, item->content_type, item->body,
-		                                item->len));
+		SVC_RESPONSE(rsp, svc_http_post(forward->host, url, item->content_type,
+		                                item->body, item->len));
 
 		if (rsp->error == -ECANCELED)
 			return -ECANCELED;
@@ -53,11 +52,13 @@ post(struct forward *forward, const struct item *item)
 			return 0;
 		}
 		if (rsp->status)
-			snprintf(forward->stats.last_error, sizeof forward->stats.last_error,
-			         "%s: %d %.120s", url, rsp->status, rsp->body ? rsp->body : "");
+			snprintf(forward->stats.last_error,
+			         sizeof forward->stats.last_error, "%.100s: %d %.80s",
+			         url, rsp->status, rsp->body ? rsp->body : "");
 		else
-			snprintf(forward->stats.last_error, sizeof forward->stats.last_error,
-			         "%s: %s", url, rsp->message);
+			snprintf(forward->stats.last_error,
+			         sizeof forward->stats.last_error, "%.100s: %.90s", url,
+			         rsp->message);
 		if (!is_transient(rsp))
 			break;
 		if (attempt + 1 < TRIES && svc_sleep(forward->host, 250 << attempt) < 0)
@@ -77,7 +78,8 @@ run(void *arg)
 		int r;
 
 		if (!item) {
-			if (svc_event_wait(forward->host, forward->added, -1) == -ECANCELED)
+			if (svc_event_wait(forward->host, forward->added, -1) ==
+			    -ECANCELED)
 				return;
 			continue;
 		}
@@ -132,8 +134,8 @@ forward_free(struct forward *forward)
 }
 
 void
-forward_add(struct forward *forward, const char *signal, const char *content_type, const void *body,
-            size_t len)
+forward_add(struct forward *forward, const char *signal, const char *content_type,
+            const void *body, size_t len)
 {
 	struct item *item;
 

@@ -19,8 +19,8 @@ struct forward_stats {
 };
 
 /* `url` is the base: URL/v1/traces and so on. Starts a fiber. */
-OTEL_MUST_USE int forward_new(const struct svc_host *host, const char *url, struct forward **out,
-                              struct otel_error *err);
+OTEL_MUST_USE int forward_new(const struct svc_host *host, const char *url,
+                              struct forward **out, struct otel_error *err);
 /* Once nothing runs any more; NULL is fine. */
 void forward_free(struct forward *forward);
 

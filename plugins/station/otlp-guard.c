@@ -2,10 +2,9 @@
 #include "otlp-guard.h"
 
 #include <errno.h>
+#include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-#include <protobuf-c/protobuf-c.h>
 
 enum { WIRE_VARINT, WIRE_64, WIRE_LEN, WIRE_START_GROUP, WIRE_END_GROUP, WIRE_32 };
 
@@ -31,8 +30,8 @@ varint(const uint8_t *bytes, size_t end, size_t *at, uint64_t *out)
 }
 
 int
-otlp_guard_protobuf(const struct ProtobufCMessageDescriptor *descriptor, const void *bytes,
-                    size_t len, struct otel_error *err)
+otlp_guard_protobuf(const struct ProtobufCMessageDescriptor *descriptor,
+                    const void *bytes, size_t len, struct otel_error *err)
 {
 	struct {
 		const ProtobufCMessageDescriptor *descriptor;
@@ -51,13 +50,16 @@ otlp_guard_protobuf(const struct ProtobufCMessageDescriptor *descriptor, const v
 			depth--;
 			continue;
 		}
-		if (!varint(bytes, end, &at, &tag) || !(tag >> 3) || tag >> 3 > UINT32_MAX)
-			return otel_error_set(err, -EINVAL, "not protobuf: a bad tag at byte %zu", at);
+		if (!varint(bytes, end, &at, &tag) || !(tag >> 3) ||
+		    tag >> 3 > UINT32_MAX)
+			return otel_error_set(err, -EINVAL,
+			                      "not protobuf: a bad tag at byte %zu", at);
 		switch (tag & 7) {
 		case WIRE_VARINT:
 			if (!varint(bytes, end, &at, &value))
-				return otel_error_set(err, -EINVAL,
-				                      "not protobuf: a bad number at byte %zu", at);
+				return otel_error_set(
+					err, -EINVAL,
+					"not protobuf: a bad number at byte %zu", at);
 			break;
 		case WIRE_64:
 			skip = 8;
@@ -67,26 +69,31 @@ otlp_guard_protobuf(const struct ProtobufCMessageDescriptor *descriptor, const v
 			break;
 		case WIRE_LEN:
 			if (!varint(bytes, end, &at, &value) || value > end - at)
-				return otel_error_set(err, -EINVAL,
-				                      "not protobuf: a length beyond its message at byte %zu", at);
+				return otel_error_set(
+					err, -EINVAL,
+					"not protobuf: a length beyond its message at byte %zu",
+					at);
 			skip = (size_t)value;
 			break;
 		default:
-			return otel_error_set(err, -EINVAL, "not OTLP: wire type %u at byte %zu",
+			return otel_error_set(err, -EINVAL,
+			                      "not OTLP: wire type %u at byte %zu",
 			                      (unsigned)(tag & 7), at);
 		}
 		if (skip > end - at)
-			return otel_error_set(err, -EINVAL, "not protobuf: cut off at byte %zu", at);
-		field = (tag & 7) == WIRE_LEN
-		                ? protobuf_c_message_descriptor_get_field(open[depth - 1].descriptor,
-		                                                          (unsigned)(tag >> 3))
-		                : NULL;
+			return otel_error_set(err, -EINVAL,
+			                      "not protobuf: cut off at byte %zu", at);
+		field = (tag & 7) == WIRE_LEN ? protobuf_c_message_descriptor_get_field(
+							open[depth - 1].descriptor,
+							(unsigned)(tag >> 3))
+		                              : NULL;
 		if (!field || field->type != PROTOBUF_C_TYPE_MESSAGE) {
 			at += skip;
 			continue;
 		}
 		if (depth == OTLP_MAX_DEPTH)
-			return otel_error_set(err, -ELOOP, "nested deeper than %d messages",
+			return otel_error_set(err, -ELOOP,
+			                      "nested deeper than %d messages",
 			                      OTLP_MAX_DEPTH);
 		open[depth].descriptor = field->descriptor;
 		open[depth].end = at + skip;
@@ -113,7 +120,8 @@ otlp_guard_json(const char *text, size_t len, struct otel_error *err)
 			quoted = true;
 		} else if (c == '{' || c == '[') {
 			if (++depth > 2 * OTLP_MAX_DEPTH)
-				return otel_error_set(err, -ELOOP, "nested deeper than %d brackets",
+				return otel_error_set(err, -ELOOP,
+				                      "nested deeper than %d brackets",
 				                      2 * OTLP_MAX_DEPTH);
 		} else if ((c == '}' || c == ']') && depth) {
 			depth--;

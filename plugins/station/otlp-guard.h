@@ -22,7 +22,8 @@ struct ProtobufCMessageDescriptor;
  * (with the offset), -ELOOP when they are nested deeper than OTLP_MAX_DEPTH.
  */
 OTEL_MUST_USE int otlp_guard_protobuf(const struct ProtobufCMessageDescriptor *descriptor,
-                                      const void *bytes, size_t len, struct otel_error *err);
+                                      const void *bytes, size_t len,
+                                      struct otel_error *err);
 /* The same for brackets in JSON text, of which an attribute value takes up to four a level. */
 OTEL_MUST_USE int otlp_guard_json(const char *text, size_t len, struct otel_error *err);
 

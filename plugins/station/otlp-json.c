@@ -11,8 +11,9 @@
 #include <strings.h>
 
 /* Where a field lives in a message of protobuf-c, and its case number when it is in a oneof. */
-#define AT(message, offset, type)  ((type *)(void *)((char *)(message) + (offset)))
-#define CAT(message, offset, type) ((const type *)(const void *)((const char *)(message) + (offset)))
+#define AT(message, offset, type) ((type *)(void *)((char *)(message) + (offset)))
+#define CAT(message, offset, type) \
+	((type const *)(const void *)((const char *)(message) + (offset)))
 
 static void
 camel_case(const char *name, char *out, size_t size)
@@ -162,7 +163,8 @@ has_value(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field
 	case PROTOBUF_C_TYPE_BYTES:
 		return CAT(message, field->offset, ProtobufCBinaryData)->len != 0;
 	default:
-		return memcmp(CAT(message, field->offset, char), zeros, element_size(field)) != 0;
+		return memcmp(CAT(message, field->offset, char), zeros,
+		              element_size(field)) != 0;
 	}
 }
 
@@ -236,7 +238,8 @@ json_uint64(const json_t *json, uint64_t *out)
 	int64_t small;
 	char *end;
 
-	if (json_is_string(json) && *json_string_value(json) && *json_string_value(json) != '-') {
+	if (json_is_string(json) && *json_string_value(json) &&
+	    *json_string_value(json) != '-') {
 		errno = 0;
 		*out = strtoull(json_string_value(json), &end, 10);
 		return !*end && !errno;
@@ -353,8 +356,8 @@ read_bytes(const ProtobufCFieldDescriptor *field, const json_t *json, const char
 }
 
 static int
-read_value(const ProtobufCFieldDescriptor *field, const json_t *json, const char *key, void *at,
-           struct otel_error *err)
+read_value(const ProtobufCFieldDescriptor *field, const json_t *json, const char *key,
+           void *at, struct otel_error *err)
 {
 	int64_t i;
 	uint64_t u;
@@ -366,9 +369,10 @@ read_value(const ProtobufCFieldDescriptor *field, const json_t *json, const char
 	case PROTOBUF_C_TYPE_SFIXED32:
 	case PROTOBUF_C_TYPE_ENUM:
 		if (!json_int64(json, &i) || i < INT32_MIN || i > INT32_MAX)
-			return wrong(err, key, field->type == PROTOBUF_C_TYPE_ENUM
-			                               ? "an enum as an integer"
-			                               : "a 32-bit integer");
+			return wrong(err, key,
+			             field->type == PROTOBUF_C_TYPE_ENUM
+			                     ? "an enum as an integer"
+			                     : "a 32-bit integer");
 		*(int32_t *)at = (int32_t)i;
 		return 0;
 	case PROTOBUF_C_TYPE_UINT32:
@@ -386,7 +390,8 @@ read_value(const ProtobufCFieldDescriptor *field, const json_t *json, const char
 	case PROTOBUF_C_TYPE_UINT64:
 	case PROTOBUF_C_TYPE_FIXED64:
 		if (!json_uint64(json, at))
-			return wrong(err, key, "an unsigned 64-bit integer as a decimal string");
+			return wrong(err, key,
+			             "an unsigned 64-bit integer as a decimal string");
 		return 0;
 	case PROTOBUF_C_TYPE_FLOAT:
 	case PROTOBUF_C_TYPE_DOUBLE:
@@ -431,10 +436,11 @@ read_value(const ProtobufCFieldDescriptor *field, const json_t *json, const char
 }
 
 static int
-read_repeated(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, const json_t *json,
-              const char *key, struct otel_error *err)
+read_repeated(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
+              const json_t *json, const char *key, struct otel_error *err)
 {
-	size_t *n = AT(message, field->quantifier_offset, size_t), count = json_array_size(json);
+	size_t *n = AT(message, field->quantifier_offset, size_t),
+	       count = json_array_size(json);
 	char *elements;
 
 	if (!json_is_array(json))
@@ -470,9 +476,11 @@ field_by_camel_case(const ProtobufCMessageDescriptor *d, const char *key)
 }
 
 static int
-read_field(ProtobufCMessage *message, const char *key, const json_t *json, struct otel_error *err)
+read_field(ProtobufCMessage *message, const char *key, const json_t *json,
+           struct otel_error *err)
 {
-	const ProtobufCFieldDescriptor *field = field_by_camel_case(message->descriptor, key);
+	const ProtobufCFieldDescriptor *field = field_by_camel_case(message->descriptor,
+	                                                            key);
 	int r;
 
 	if (!field || json_is_null(json))

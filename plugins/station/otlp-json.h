@@ -13,9 +13,8 @@
 #include <jansson.h>
 #include <protobuf-c/protobuf-c.h>
 
-#include <otel/error.h>
-
 #include "buf.h"
+#include <otel/error.h>
 
 /* Appends the message as a JSON object. */
 void otlp_json_write(struct buf *buf, const ProtobufCMessage *message);
@@ -25,7 +24,8 @@ void otlp_json_write(struct buf *buf, const ProtobufCMessage *message);
  * (protobuf_c_message_free_unpacked), -EINVAL with a sentence that names the key, or -ENOMEM.
  * `json` must not be nested deeper than OTLP_MAX_DEPTH of otlp-guard.h allows.
  */
-OTEL_MUST_USE int otlp_json_read(const ProtobufCMessageDescriptor *descriptor, const json_t *json,
-                                 ProtobufCMessage **out, struct otel_error *err);
+OTEL_MUST_USE int otlp_json_read(const ProtobufCMessageDescriptor *descriptor,
+                                 const json_t *json, ProtobufCMessage **out,
+                                 struct otel_error *err);
 
 #endif

@@ -29,18 +29,21 @@ static const struct shape {
 	const ProtobufCMessageDescriptor *descriptor;
 } shapes[STORE_N_SIGNALS] = {
 	[STORE_SPANS] = { "resourceSpans", "scopeSpans", "spans", &otlp_span_descriptor },
-	[STORE_LOGS] = { "resourceLogs", "scopeLogs", "logRecords", &otlp_log_descriptor },
-	[STORE_METRICS] = { "resourceMetrics", "scopeMetrics", "metrics", &otlp_metric_descriptor },
+	[STORE_LOGS] = { "resourceLogs", "scopeLogs", "logRecords",
+	                 &otlp_log_descriptor },
+	[STORE_METRICS] = { "resourceMetrics", "scopeMetrics", "metrics",
+	                    &otlp_metric_descriptor },
 };
 
 static void
 write_item(struct buf *buf, const struct store_item *item)
 {
-	ProtobufCMessage *message = protobuf_c_message_unpack(shapes[item->signal].descriptor, NULL,
-	                                                      item->len, item->bytes);
+	ProtobufCMessage *message = protobuf_c_message_unpack(
+		shapes[item->signal].descriptor, NULL, item->len, item->bytes);
 
 	if (!message) {
-		buf->failed = true; /* the bytes are our own, so it is memory that lacks */
+		buf->failed =
+			true; /* the bytes are our own, so it is memory that lacks */
 		return;
 	}
 	otlp_json_write(buf, message);
@@ -66,7 +69,8 @@ query_write(struct buf *buf, int signal, const struct store_item *const *items, 
 		if (written[i])
 			continue;
 		buf_printf(buf, "%s{%s,\"%s\":[{%s,\"%s\":[", first_owner ? "" : ",",
-		           owner->resource_json, shape->scopes, owner->scope_json, shape->items);
+		           owner->resource_json, shape->scopes, owner->scope_json,
+		           shape->items);
 		first_owner = false;
 		for (size_t k = i; k < n; k++) {
 			if (items[k]->owner != owner)
@@ -109,7 +113,7 @@ query_since(const char *text, uint64_t now_unix_ns, uint64_t *unix_ns)
 	if (unit == text || errno || number < 0 || !(number < 1e19))
 		return -EINVAL;
 	if (!*unit) { /* seconds, milliseconds or nanoseconds, told apart by their size */
-		*unix_ns = number < 1e11 ? (uint64_t)(number * 1e9)
+		*unix_ns = number < 1e11   ? (uint64_t)(number * 1e9)
 		           : number < 1e15 ? (uint64_t)(number * 1e6)
 		                           : strtoull(text, NULL, 10);
 		return 0;
@@ -181,7 +185,8 @@ matches(const struct filter *f, const struct store_item *item)
 		return false;
 	if (f->name && strcmp(item->name, f->name) != 0)
 		return false;
-	if (f->has_trace && (!item->trace || memcmp(item->trace->id, f->trace_id, 16) != 0))
+	if (f->has_trace &&
+	    (!item->trace || memcmp(item->trace->id, f->trace_id, 16) != 0))
 		return false;
 	return !f->has_span || !memcmp(item->span_id, f->span_id, 8);
 }
@@ -227,7 +232,7 @@ any_matches(const struct filter *f, const struct store_trace *trace)
 {
 	const struct store_item *span;
 
-	TAILQ_FOREACH(span, &trace->spans, in_trace)
+	TAILQ_FOREACH (span, &trace->spans, in_trace)
 		if (matches(f, span))
 			return true;
 	return false;
@@ -235,7 +240,8 @@ any_matches(const struct filter *f, const struct store_trace *trace)
 
 /* The newest `limit` items newer than `after`, oldest first; whole traces for `traces`. */
 static void
-choose_all(const struct filter *f, const struct store *store, uint64_t after, struct chosen *c)
+choose_all(const struct filter *f, const struct store *store, uint64_t after,
+           struct chosen *c)
 {
 	const struct store_items *all = store_items(store, f->signal);
 	const struct store_trace *trace;
@@ -243,18 +249,19 @@ choose_all(const struct filter *f, const struct store *store, uint64_t after, st
 	size_t n = 0;
 
 	if (f->whole_traces && !after) {
-		TAILQ_FOREACH(trace, store_traces(store), recent) {
+		TAILQ_FOREACH (trace, store_traces(store), recent) {
 			if (n == f->limit)
 				break;
 			if (!any_matches(f, trace))
 				continue;
-			TAILQ_FOREACH(item, &trace->spans, in_trace)
+			TAILQ_FOREACH (item, &trace->spans, in_trace)
 				choose(c, item);
 			n++;
 		}
 		return;
 	}
-	TAILQ_FOREACH_REVERSE(item, all, store_items, all) {
+	TAILQ_FOREACH_REVERSE(item, all, store_items, all)
+	{
 		if (item->seq <= after || c->n == f->limit)
 			break;
 		if (matches(f, item))
@@ -281,7 +288,8 @@ follow(struct svc_request *req, const struct filter *f, const struct store *stor
 		if (c.n) {
 			query_write(&buf, f->signal, c.items, c.n);
 			buf_puts(&buf, "\n");
-			r = buf.failed ? -ENOMEM : svc_reply_write(req, buf.data, buf.len);
+			r = buf.failed ? -ENOMEM
+			               : svc_reply_write(req, buf.data, buf.len);
 		}
 		buf_fini(&buf);
 		free(c.items);
@@ -301,7 +309,8 @@ once(struct svc_request *req, const struct filter *f, const struct store *store)
 	choose_all(f, store, 0, &c);
 	query_write(&buf, f->signal, c.items, c.n);
 	if (c.failed || buf.failed)
-		r = svc_reply_text(req, 503, "out of memory; ask for less, by limit or since\n");
+		r = svc_reply_text(req, 503,
+		                   "out of memory; ask for less, by limit or since\n");
 	else
 		r = svc_reply(req, 200, "application/json", buf.data, buf.len);
 	buf_fini(&buf);
@@ -324,7 +333,8 @@ query_handle(struct svc_request *req, struct store *store, struct svc_event *arr
 	};
 
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		struct filter f = { .signal = kinds[i].signal, .whole_traces = kinds[i].whole_traces };
+		struct filter f = { .signal = kinds[i].signal,
+			            .whole_traces = kinds[i].whole_traces };
 		const char *wrong;
 
 		if (strcmp(req->path, kinds[i].path) != 0)
@@ -334,5 +344,6 @@ query_handle(struct svc_request *req, struct store *store, struct svc_event *arr
 			return svc_reply_text(req, 400, wrong);
 		return f.follow ? follow(req, &f, store, arrived) : once(req, &f, store);
 	}
-	return svc_reply_text(req, 404, "there are /api/telemetry/traces, spans, logs and metrics\n");
+	return svc_reply_text(
+		req, 404, "there are /api/telemetry/traces, spans, logs and metrics\n");
 }

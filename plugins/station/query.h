@@ -9,16 +9,16 @@
 #ifndef STATION_QUERY_H
 #define STATION_QUERY_H
 
-#include <cupola/service.h>
-
 #include "buf.h"
 #include "store.h"
+#include <cupola/service.h>
 
 /* Answers a request below /api/telemetry/. `arrived` is set by whoever adds to the store. [fiber] */
 int query_handle(struct svc_request *req, struct store *store, struct svc_event *arrived);
 
 /* Appends {"resourceSpans":[...]} or its like of `n` items of one signal. */
-void query_write(struct buf *buf, int signal, const struct store_item *const *items, size_t n);
+void query_write(struct buf *buf, int signal, const struct store_item *const *items,
+                 size_t n);
 
 /* Reads `since`; 0 and *unix_ns, or -EINVAL. */
 OTEL_MUST_USE int query_since(const char *text, uint64_t now_unix_ns, uint64_t *unix_ns);

@@ -3,12 +3,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <zlib.h>
-
-#include <jansson.h>
 
 #include "otlp-guard.h"
 #include "otlp-json.h"
@@ -20,10 +19,16 @@
 #define OFFLOAD_FROM ((size_t)64 << 10) /* bytes worth a thread of their own to decode */
 
 enum protocol { HTTP_PROTOBUF, HTTP_JSON, GRPC, N_PROTOCOLS };
-static const char *const protocol_names[N_PROTOCOLS] = { "http/protobuf", "http/json", "grpc" };
+static const char *const protocol_names[N_PROTOCOLS] = { "http/protobuf", "http/json",
+	                                                 "grpc" };
 
 /* google.rpc.Code */
-enum { CODE_OK = 0, CODE_INVALID_ARGUMENT = 3, CODE_RESOURCE_EXHAUSTED = 8, CODE_UNIMPLEMENTED = 12 };
+enum {
+	CODE_OK = 0,
+	CODE_INVALID_ARGUMENT = 3,
+	CODE_RESOURCE_EXHAUSTED = 8,
+	CODE_UNIMPLEMENTED = 12
+};
 
 static const struct signal {
 	const char *name, *path, *grpc_path;
@@ -113,7 +118,7 @@ struct job {
 	bool json, gzip;
 	const void *body;
 	size_t len;
-	void *inflated; /* owned */
+	void *inflated;            /* owned */
 	ProtobufCMessage *message; /* owned */
 	int result;
 	struct otel_error err;
@@ -122,7 +127,8 @@ struct job {
 static int
 inflate_body(struct job *job)
 {
-	z_stream z = { .next_in = (Bytef *)(uintptr_t)job->body, .avail_in = (uInt)job->len };
+	z_stream z = { .next_in = (Bytef *)(uintptr_t)job->body,
+		       .avail_in = (uInt)job->len };
 	size_t size = job->len * 4 + 1024;
 	char *out = NULL;
 	int r;
@@ -147,10 +153,12 @@ inflate_body(struct job *job)
 		r = inflate(&z, Z_NO_FLUSH);
 	} while (r == Z_OK && z.avail_out == 0 && size <= MAX_INFLATED);
 	if (z.total_out > MAX_INFLATED)
-		r = otel_error_set(&job->err, -EMSGSIZE, "more than %zu MiB once decompressed",
+		r = otel_error_set(&job->err, -EMSGSIZE,
+		                   "more than %zu MiB once decompressed",
 		                   MAX_INFLATED >> 20);
 	else if (r != Z_STREAM_END)
-		r = otel_error_set(&job->err, -EINVAL, "Content-Encoding says gzip, and the body is not (%s)",
+		r = otel_error_set(&job->err, -EINVAL,
+		                   "Content-Encoding says gzip, and the body is not (%s)",
 		                   z.msg ? z.msg : "cut off");
 	else
 		r = 0;
@@ -174,7 +182,8 @@ decode_json(struct job *job)
 		return r;
 	json = json_loadb(job->body, job->len, 0, &error);
 	if (!json)
-		return otel_error_set(&job->err, -EINVAL, "not JSON: line %d, column %d: %s", error.line,
+		return otel_error_set(&job->err, -EINVAL,
+		                      "not JSON: line %d, column %d: %s", error.line,
 		                      error.column, error.text);
 	r = otlp_json_read(signals[job->signal].request, json, &job->message, &job->err);
 	json_decref(json);
@@ -184,12 +193,13 @@ decode_json(struct job *job)
 static int
 decode_protobuf(struct job *job)
 {
-	int r = otlp_guard_protobuf(signals[job->signal].request, job->body, job->len, &job->err);
+	int r = otlp_guard_protobuf(signals[job->signal].request, job->body, job->len,
+	                            &job->err);
 
 	if (r < 0)
 		return r;
-	job->message = protobuf_c_message_unpack(signals[job->signal].request, NULL, job->len,
-	                                         job->body);
+	job->message = protobuf_c_message_unpack(signals[job->signal].request, NULL,
+	                                         job->len, job->body);
 	if (!job->message)
 		return otel_error_set(&job->err, -EINVAL, "the body is no %s of protobuf",
 		                      signals[job->signal].request->short_name);
@@ -216,15 +226,16 @@ take(struct receiver *receiver, struct job *job, uint64_t *rejected)
 		decode(job);
 	if (job->result < 0)
 		return job->result;
-	taken = store_add(receiver->store, job->signal, job->message, station_now(), rejected,
-	                  &job->err);
+	taken = store_add(receiver->store, job->signal, job->message, station_now(),
+	                  rejected, &job->err);
 	if (taken < 0) {
 		job->err.code = 0;
 		otel_error_set(&job->err, (int)taken, "the station is out of memory");
 		return taken;
 	}
 	forward_add(receiver->forward, signals[job->signal].name,
-	            job->json ? "application/json" : "application/x-protobuf", job->body, job->len);
+	            job->json ? "application/json" : "application/x-protobuf", job->body,
+	            job->len);
 	svc_event_set(receiver->host, receiver->arrived);
 	return taken;
 }
@@ -256,20 +267,22 @@ count(struct receiver *receiver, int signal, int protocol, long taken, size_t by
  * partial_success = 1 with rejected_... = 1 and error_message = 2.
  */
 static void
-write_response(struct buf *buf, int signal, bool json, uint64_t rejected, const char *message)
+write_response(struct buf *buf, int signal, bool json, uint64_t rejected,
+               const char *message)
 {
-	static const char *const rejected_names[] = { "rejectedSpans", "rejectedLogRecords",
+	static const char *const rejected_names[] = { "rejectedSpans",
+		                                      "rejectedLogRecords",
 		                                      "rejectedDataPoints" };
-	Opentelemetry__Proto__Collector__Trace__V1__ExportTracePartialSuccess partial =
-		OPENTELEMETRY__PROTO__COLLECTOR__TRACE__V1__EXPORT_TRACE_PARTIAL_SUCCESS__INIT;
-	Opentelemetry__Proto__Collector__Trace__V1__ExportTraceServiceResponse response =
-		OPENTELEMETRY__PROTO__COLLECTOR__TRACE__V1__EXPORT_TRACE_SERVICE_RESPONSE__INIT;
+	otlp_partial_success partial;
+	otlp_response response;
 	uint8_t packed[512];
 
 	if (json) {
 		buf_puts(buf, "{");
 		if (rejected) {
-			buf_printf(buf, "\"partialSuccess\":{\"%s\":\"%" PRIu64 "\",\"errorMessage\":",
+			buf_printf(buf,
+			           "\"partialSuccess\":{\"%s\":\"%" PRIu64
+			           "\",\"errorMessage\":",
 			           rejected_names[signal], rejected);
 			buf_json_string(buf, message, strlen(message));
 			buf_puts(buf, "}");
@@ -280,6 +293,8 @@ write_response(struct buf *buf, int signal, bool json, uint64_t rejected, const 
 	buf_add(buf, "", 0);
 	if (!rejected)
 		return;
+	otlp_partial_success_init(&partial);
+	otlp_response_init(&response);
 	partial.rejected_spans = (int64_t)rejected;
 	partial.error_message = (char *)(uintptr_t)message;
 	response.partial_success = &partial;
@@ -290,7 +305,7 @@ write_response(struct buf *buf, int signal, bool json, uint64_t rejected, const 
 static int
 reply_status(struct svc_request *req, int status, bool json, const char *message)
 {
-	Google__Rpc__Status body = GOOGLE__RPC__STATUS__INIT;
+	Google__Rpc__Status body;
 	uint8_t packed[512];
 	struct buf buf = { 0 };
 	int r;
@@ -303,6 +318,7 @@ reply_status(struct svc_request *req, int status, bool json, const char *message
 		buf_fini(&buf);
 		return r;
 	}
+	google__rpc__status__init(&body);
 	body.code = CODE_INVALID_ARGUMENT;
 	body.message = (char *)(uintptr_t)message;
 	return svc_reply(req, status, "application/x-protobuf", packed,
@@ -335,27 +351,34 @@ handle_http(struct receiver *receiver, struct svc_request *req, int signal)
 		return svc_reply_text(req, 405, "OTLP is sent by POST\n");
 	}
 	if (!job.json && !media_type_is(type, "application/x-protobuf")) {
-		note_mistake(receiver, req,
-		             "Content-Type: expected application/x-protobuf or application/json");
-		return svc_reply_text(req, 415,
-		                      "Content-Type: expected application/x-protobuf or application/json\n");
+		note_mistake(
+			receiver, req,
+			"Content-Type: expected application/x-protobuf or application/json");
+		return svc_reply_text(
+			req, 415,
+			"Content-Type: expected application/x-protobuf or application/json\n");
 	}
 	encoding = svc_header(req, "content-encoding");
 	job.gzip = encoding && !strcasecmp(encoding, "gzip");
 	if (encoding && !job.gzip && strcasecmp(encoding, "identity") != 0) {
 		note_mistake(receiver, req, "Content-Encoding: expected gzip or none");
-		return svc_reply_text(req, 415, "Content-Encoding: expected gzip or none\n");
+		return svc_reply_text(req, 415,
+		                      "Content-Encoding: expected gzip or none\n");
 	}
 	taken = take(receiver, &job, &rejected);
 	count(receiver, signal, job.json ? HTTP_JSON : HTTP_PROTOBUF, taken, req->len);
 	if (taken < 0 || rejected)
 		note_mistake(receiver, req, job.err.message);
 	if (taken < 0) {
-		r = reply_status(req, taken == -ENOMEM ? 503 : taken == -EMSGSIZE ? 413 : 400, job.json,
-		                 job.err.message);
+		r = reply_status(req,
+		                 taken == -ENOMEM     ? 503
+		                 : taken == -EMSGSIZE ? 413
+		                                      : 400,
+		                 job.json, job.err.message);
 	} else {
 		write_response(&buf, signal, job.json, rejected, job.err.message);
-		r = svc_reply(req, 200, job.json ? "application/json" : "application/x-protobuf",
+		r = svc_reply(req, 200,
+		              job.json ? "application/json" : "application/x-protobuf",
 		              buf.data, buf.len);
 	}
 	buf_fini(&buf);
@@ -406,16 +429,19 @@ handle_grpc(struct receiver *receiver, struct svc_request *req, int signal)
 	long taken;
 	int r;
 
-	if (req->len < 5 || req->len - 5 != ((size_t)body[1] << 24 | (size_t)body[2] << 16 |
-	                                     (size_t)body[3] << 8 | body[4])) {
+	if (req->len < 5 ||
+	    req->len - 5 != ((size_t)body[1] << 24 | (size_t)body[2] << 16 |
+	                     (size_t)body[3] << 8 | body[4])) {
 		note_mistake(receiver, req, "gRPC: expected one whole message");
-		return reply_grpc(req, CODE_INVALID_ARGUMENT, "expected one whole message", &buf);
+		return reply_grpc(req, CODE_INVALID_ARGUMENT,
+		                  "expected one whole message", &buf);
 	}
-	if (body[0] > 1 || (body[0] && (!encoding || strcasecmp(encoding, "gzip") != 0))) {
+	if (body[0] > 1 ||
+	    (body[0] && (!encoding || strcasecmp(encoding, "gzip") != 0))) {
 		note_mistake(receiver, req, "grpc-encoding: expected gzip or identity");
 		svc_reply_header(req, "grpc-accept-encoding", "identity,gzip");
-		return reply_grpc(req, CODE_UNIMPLEMENTED, "grpc-encoding: expected gzip or identity",
-		                  &buf);
+		return reply_grpc(req, CODE_UNIMPLEMENTED,
+		                  "grpc-encoding: expected gzip or identity", &buf);
 	}
 	job.gzip = body[0] == 1;
 	job.body = body + 5;
@@ -427,9 +453,9 @@ handle_grpc(struct receiver *receiver, struct svc_request *req, int signal)
 	if (taken >= 0)
 		write_response(&buf, signal, false, rejected, job.err.message);
 	r = reply_grpc(req,
-	               taken >= 0                              ? CODE_OK
+	               taken >= 0                               ? CODE_OK
 	               : taken == -ENOMEM || taken == -EMSGSIZE ? CODE_RESOURCE_EXHAUSTED
-	                                                       : CODE_INVALID_ARGUMENT,
+	                                                        : CODE_INVALID_ARGUMENT,
 	               job.err.message, &buf);
 	buf_fini(&buf);
 	job_fini(&job);
@@ -461,7 +487,8 @@ receiver_handle(struct receiver *receiver, struct svc_request *req)
 	bool grpc;
 	int signal = signal_of(req, &grpc);
 
-	return grpc ? handle_grpc(receiver, req, signal) : handle_http(receiver, req, signal);
+	return grpc ? handle_grpc(receiver, req, signal)
+	            : handle_http(receiver, req, signal);
 }
 
 int
@@ -469,13 +496,15 @@ receiver_refuse(struct receiver *receiver, struct svc_request *req)
 {
 	struct buf none = { 0 };
 
-	note_mistake(receiver, req,
-	             "no such path; OTLP/HTTP is POST /v1/traces, /v1/metrics or /v1/logs");
+	note_mistake(
+		receiver, req,
+		"no such path; OTLP/HTTP is POST /v1/traces, /v1/metrics or /v1/logs");
 	if (media_type_is(svc_header(req, "content-type"), "application/grpc"))
 		return reply_grpc(req, CODE_UNIMPLEMENTED, "no such method", &none);
-	return svc_reply_text(req, 404,
-	                      "This port takes OTLP: POST /v1/traces, /v1/metrics or /v1/logs, or gRPC.\n"
-	                      "The station's page is on another one, 5050 unless it was changed.\n");
+	return svc_reply_text(
+		req, 404,
+		"This port takes OTLP: POST /v1/traces, /v1/metrics or /v1/logs, or gRPC.\n"
+		"The station's page is on another one, 5050 unless it was changed.\n");
 }
 
 void
@@ -489,14 +518,18 @@ receiver_write(const struct receiver *receiver, struct buf *buf)
 		for (int p = 0; p < N_PROTOCOLS; p++) {
 			if (!receiver->counts[s][p].requests)
 				continue;
-			buf_printf(buf,
-			           "%s{\"signal\":\"%s\",\"protocol\":\"%s\",\"requests\":%" PRIu64
-			           ",\"items\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"failed\":%" PRIu64
-			           ",\"lastUnixNano\":\"%" PRIu64 "\"}",
-			           first ? "" : ",", signals[s].name, protocol_names[p],
-			           receiver->counts[s][p].requests, receiver->counts[s][p].items,
-			           receiver->counts[s][p].bytes, receiver->counts[s][p].failed,
-			           receiver->counts[s][p].last_unix_ns);
+			buf_printf(
+				buf,
+				"%s{\"signal\":\"%s\",\"protocol\":\"%s\",\"requests\":%" PRIu64
+				",\"items\":%" PRIu64 ",\"bytes\":%" PRIu64
+				",\"failed\":%" PRIu64 ",\"lastUnixNano\":\"%" PRIu64
+				"\"}",
+				first ? "" : ",", signals[s].name, protocol_names[p],
+				receiver->counts[s][p].requests,
+				receiver->counts[s][p].items,
+				receiver->counts[s][p].bytes,
+				receiver->counts[s][p].failed,
+				receiver->counts[s][p].last_unix_ns);
 			first = false;
 		}
 	}
@@ -504,7 +537,8 @@ receiver_write(const struct receiver *receiver, struct buf *buf)
 	for (uint64_t i = 0; i < n && i < MAX_ERRORS; i++) { /* the newest first */
 		const struct mistake *m = &receiver->mistakes[(n - 1 - i) % MAX_ERRORS];
 
-		buf_printf(buf, "%s{\"timeUnixNano\":\"%" PRIu64 "\",\"where\":", i ? "," : "",
+		buf_printf(buf,
+		           "%s{\"timeUnixNano\":\"%" PRIu64 "\",\"where\":", i ? "," : "",
 		           m->unix_ns);
 		buf_json_string(buf, m->where, strlen(m->where));
 		buf_puts(buf, ",\"userAgent\":");

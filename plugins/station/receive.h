@@ -8,11 +8,10 @@
 #ifndef STATION_RECEIVE_H
 #define STATION_RECEIVE_H
 
-#include <cupola/service.h>
-
 #include "buf.h"
 #include "forward.h"
 #include "store.h"
+#include <cupola/service.h>
 
 struct receiver;
 

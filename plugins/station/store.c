@@ -59,7 +59,8 @@ service_name(const otlp_resource *resource)
 }
 
 static void
-write_part(struct buf *buf, const char *name, const ProtobufCMessage *message, const char *schema_url)
+write_part(struct buf *buf, const char *name, const ProtobufCMessage *message,
+           const char *schema_url)
 {
 	buf_printf(buf, "\"%s\":", name);
 	if (message)
@@ -85,7 +86,7 @@ owner_find(struct store *store, const otlp_resource *resource, const char *resou
 	if (r.failed || s.failed)
 		goto out;
 	hash = hash_bytes(s.data, s.len, hash_bytes(r.data, r.len, 0xcbf29ce484222325u));
-	LIST_FOREACH(owner, &store->owners, link)
+	LIST_FOREACH (owner, &store->owners, link)
 		if (owner->hash == hash && !strcmp(owner->resource_json, r.data) &&
 		    !strcmp(owner->scope_json, s.data))
 			goto out;
@@ -140,7 +141,7 @@ store_trace(const struct store *store, const uint8_t id[16])
 {
 	struct store_trace *trace;
 
-	LIST_FOREACH(trace, &store->buckets[bucket_of(id)], bucket)
+	LIST_FOREACH (trace, &store->buckets[bucket_of(id)], bucket)
 		if (!memcmp(trace->id, id, 16))
 			return trace;
 	return NULL;
@@ -206,7 +207,7 @@ trace_remove(struct store *store, struct store_item *item)
 		TAILQ_REMOVE(&trace->spans, item, in_trace);
 		trace->n_spans = trace->n_errors = 0;
 		trace->start_unix_ns = trace->end_unix_ns = 0;
-		TAILQ_FOREACH(span, &trace->spans, in_trace)
+		TAILQ_FOREACH (span, &trace->spans, in_trace)
 			trace_note_span(trace, span);
 	}
 	if (trace->n_spans || trace->n_logs)
@@ -263,7 +264,8 @@ evict(struct store *store)
 
 /* An item of `signal` that holds the packed message and a copy of the name. */
 static struct store_item *
-item_new(struct store *store, int signal, const ProtobufCMessage *message, const char *name)
+item_new(struct store *store, int signal, const ProtobufCMessage *message,
+         const char *name)
 {
 	size_t len = protobuf_c_message_get_packed_size(message), name_len = strlen(name);
 	struct store_item *item;
@@ -324,9 +326,10 @@ add_span(struct adding *a, const otlp_span *span)
 	if (span->trace_id.len != 16 || span->span_id.len != 8 ||
 	    (span->parent_span_id.len && span->parent_span_id.len != 8)) {
 		a->rejected++;
-		otel_error_set(a->why, -EINVAL,
-		               "span \"%.60s\": expected a trace id of 16 bytes and a span id of 8, found %zu and %zu",
-		               span->name, span->trace_id.len, span->span_id.len);
+		otel_error_set(
+			a->why, -EINVAL,
+			"span \"%.60s\": expected a trace id of 16 bytes and a span id of 8, found %zu and %zu",
+			span->name, span->trace_id.len, span->span_id.len);
 		return 0;
 	}
 	item = item_new(a->store, STORE_SPANS, &span->base, span->name);
@@ -347,7 +350,8 @@ add_span(struct adding *a, const otlp_span *span)
 static int
 add_log(struct adding *a, const otlp_log *record)
 {
-	struct store_item *item = item_new(a->store, STORE_LOGS, &record->base, record->event_name);
+	struct store_item *item = item_new(a->store, STORE_LOGS, &record->base,
+	                                   record->event_name);
 
 	if (!item)
 		return -ENOMEM;
@@ -364,7 +368,8 @@ add_log(struct adding *a, const otlp_log *record)
 static int
 add_metric(struct adding *a, const otlp_metric *metric)
 {
-	struct store_item *item = item_new(a->store, STORE_METRICS, &metric->base, metric->name);
+	struct store_item *item = item_new(a->store, STORE_METRICS, &metric->base,
+	                                   metric->name);
 
 	if (!item)
 		return -ENOMEM;
@@ -378,32 +383,42 @@ add_metric(struct adding *a, const otlp_metric *metric)
  * The three requests have the same shape: resources, scopes in them, items in those. ADD_ALL walks it
  * for one signal.
  */
-#define ADD_ALL(a, request, resources, scopes, items, add) \
-	do { \
-		for (size_t i_ = 0; i_ < (request)->n_##resources; i_++) { \
-			for (size_t j_ = 0; j_ < (request)->resources[i_]->n_##scopes; j_++) { \
-				const otlp_scope *scope_ = (request)->resources[i_]->scopes[j_]->scope; \
-				size_t n_ = (request)->resources[i_]->scopes[j_]->n_##items; \
-				if (!n_) \
-					continue; \
-				(a)->owner = owner_find( \
-					(a)->store, (request)->resources[i_]->resource, \
-					(request)->resources[i_]->schema_url, scope_, \
-					(request)->resources[i_]->scopes[j_]->schema_url); \
-				if (!(a)->owner) \
-					return -ENOMEM; \
-				(a)->owner->n_items++; /* holds it while items come and go */ \
-				for (size_t k_ = 0; k_ < n_; k_++) { \
-					int r_ = add((a), (request)->resources[i_]->scopes[j_]->items[k_]); \
-					if (r_ < 0) { \
-						(a)->owner->n_items--; \
-						return r_; \
-					} \
-				} \
-				(a)->owner->n_items--; \
-				owner_drop_if_unused((a)->store, (a)->owner); \
-			} \
-		} \
+#define ADD_ALL(a, request, resources, scopes, items, add)                                  \
+	do {                                                                                \
+		for (size_t i_ = 0; i_ < (request)->n_##resources; i_++) {                  \
+			for (size_t j_ = 0; j_ < (request)->resources[i_]->n_##scopes;      \
+			     j_++) {                                                        \
+				const otlp_scope *scope_ =                                  \
+					(request)->resources[i_]->scopes[j_]->scope;        \
+				size_t n_ =                                                 \
+					(request)->resources[i_]->scopes[j_]->n_##items;    \
+				if (!n_)                                                    \
+					continue;                                           \
+				(a)->owner = owner_find(                                    \
+					(a)->store, (request)->resources[i_]->resource,     \
+					(request)->resources[i_]->schema_url, scope_,       \
+					(request)                                           \
+						->resources[i_]                             \
+						->scopes[j_]                                \
+						->schema_url);                              \
+				if (!(a)->owner)                                            \
+					return -ENOMEM;                                     \
+				(a)->owner                                                  \
+					->n_items++; /* holds it while items come and go */ \
+				for (size_t k_ = 0; k_ < n_; k_++) {                        \
+					int r_ = add((a), (request)                         \
+					                          ->resources[i_]           \
+					                          ->scopes[j_]              \
+					                          ->items[k_]);             \
+					if (r_ < 0) {                                       \
+						(a)->owner->n_items--;                      \
+						return r_;                                  \
+					}                                                   \
+				}                                                           \
+				(a)->owner->n_items--;                                      \
+				owner_drop_if_unused((a)->store, (a)->owner);               \
+			}                                                                   \
+		}                                                                           \
 	} while (0)
 
 static int
@@ -434,8 +449,8 @@ add_all(struct adding *a, int signal, const ProtobufCMessage *request)
 }
 
 long
-store_add(struct store *store, int signal, const ProtobufCMessage *request, uint64_t now_unix_ns,
-          uint64_t *rejected, struct otel_error *why)
+store_add(struct store *store, int signal, const ProtobufCMessage *request,
+          uint64_t now_unix_ns, uint64_t *rejected, struct otel_error *why)
 {
 	struct adding a = { .store = store, .now = now_unix_ns, .why = why };
 	int r = add_all(&a, signal, request);

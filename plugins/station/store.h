@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
 #include <sys/queue.h>
 
 #include <otel/error.h>
@@ -40,13 +39,14 @@ struct store_item {
 	struct store_trace *trace; /* NULL: belongs to none */
 	uint64_t seq;              /* of arrival, over all signals, from 1 */
 	uint64_t arrived_unix_ns;
-	uint64_t time_unix_ns; /* start of a span, time of a record or of a metric's last point */
-	uint64_t end_unix_ns;  /* spans */
+	uint64_t
+		time_unix_ns; /* start of a span, time of a record or of a metric's last point */
+	uint64_t end_unix_ns; /* spans */
 	uint8_t span_id[8], parent_id[8];
 	uint8_t signal;
 	uint8_t kind;   /* span kind */
 	uint8_t status; /* status code of a span, severity number of a log record */
-	char *name;     /* of a span or metric, the event's name of a log; points behind the bytes */
+	char *name; /* of a span or metric, the event's name of a log; points behind the bytes */
 	uint32_t len;
 	uint8_t bytes[]; /* the message */
 };

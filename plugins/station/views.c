@@ -11,15 +11,17 @@
 
 #define TRACES_DEFAULT 200
 #define TRACES_MAX     5000
-#define NAMES_MAX      32 /* services of one trace that are named; the rest is counted by the page itself */
+#define NAMES_MAX \
+	32 /* services of one trace that are named; the rest is counted by the page itself */
 #define EVENTS_PAUSE_MS 200
 #define EVENTS_BEAT_MS  15000 /* a comment now and then, so that a dead page is noticed */
 
 static int
 reply_json(struct svc_request *req, struct buf *buf)
 {
-	int r = buf->failed ? svc_reply_text(req, 503, "out of memory\n")
-	                    : svc_reply(req, 200, "application/json", buf->data, buf->len);
+	int r = buf->failed
+	                ? svc_reply_text(req, 503, "out of memory\n")
+	                : svc_reply(req, 200, "application/json", buf->data, buf->len);
 
 	buf_fini(buf);
 	return r;
@@ -34,7 +36,7 @@ trace_head(const struct store_trace *trace, bool *root)
 	static const uint8_t none[8];
 	const struct store_item *span, *first = NULL;
 
-	TAILQ_FOREACH(span, &trace->spans, in_trace) {
+	TAILQ_FOREACH (span, &trace->spans, in_trace) {
 		if (!memcmp(span->parent_id, none, 8)) {
 			*root = true;
 			return span;
@@ -52,7 +54,7 @@ trace_services(const struct store_trace *trace, const char *names[NAMES_MAX])
 	const struct store_item *span;
 	size_t n = 0;
 
-	TAILQ_FOREACH(span, &trace->spans, in_trace) {
+	TAILQ_FOREACH (span, &trace->spans, in_trace) {
 		size_t i = 0;
 
 		while (i < n && strcmp(names[i], span->owner->service) != 0)
@@ -80,7 +82,7 @@ has_text(const struct store_trace *trace, const char *text)
 	buf_hex(&id, trace->id, sizeof trace->id);
 	found = id.data && !strncasecmp(id.data, text, strlen(text));
 	buf_fini(&id);
-	TAILQ_FOREACH(span, &trace->spans, in_trace) {
+	TAILQ_FOREACH (span, &trace->spans, in_trace) {
 		if (found)
 			break;
 		found = strcasestr(span->name, text) != NULL;
@@ -96,7 +98,8 @@ is_wanted(const struct wanted *w, const struct store_trace *trace)
 
 	if (!trace->n_spans || (w->errors && !trace->n_errors))
 		return false;
-	if (trace->end_unix_ns < w->since || trace->end_unix_ns - trace->start_unix_ns < w->min_ns)
+	if (trace->end_unix_ns < w->since ||
+	    trace->end_unix_ns - trace->start_unix_ns < w->min_ns)
 		return false;
 	if (w->service && *w->service) {
 		n = trace_services(trace, names);
@@ -127,21 +130,27 @@ write_trace(struct buf *buf, const struct store_trace *trace)
 		buf_puts(buf, i ? "," : "");
 		buf_json_string(buf, names[i], strlen(names[i]));
 	}
-	buf_printf(buf,
-	           "],\"startUnixNano\":\"%" PRIu64 "\",\"durationNano\":\"%" PRIu64
-	           "\",\"spans\":%zu,\"errors\":%zu,\"logs\":%zu,\"complete\":%s,\"seq\":%" PRIu64 "}",
-	           trace->start_unix_ns,
-	           trace->end_unix_ns > trace->start_unix_ns ? trace->end_unix_ns - trace->start_unix_ns
-	                                                     : 0,
-	           trace->n_spans, trace->n_errors, trace->n_logs, root ? "true" : "false", trace->seq);
+	buf_printf(
+		buf,
+		"],\"startUnixNano\":\"%" PRIu64 "\",\"durationNano\":\"%" PRIu64
+		"\",\"spans\":%zu,\"errors\":%zu,\"logs\":%zu,\"complete\":%s,\"seq\":%" PRIu64
+		"}",
+		trace->start_unix_ns,
+		trace->end_unix_ns > trace->start_unix_ns
+			? trace->end_unix_ns - trace->start_unix_ns
+			: 0,
+		trace->n_spans, trace->n_errors, trace->n_logs, root ? "true" : "false",
+		trace->seq);
 }
 
 int
 views_traces(struct svc_request *req, const struct store *store)
 {
 	const char *errors = svc_query(req, "errors"), *min_ms = svc_query(req, "min_ms"),
-		   *since = svc_query(req, "since"), *limit_text = svc_query(req, "limit");
-	struct wanted w = { .service = svc_query(req, "service"), .text = svc_query(req, "q") };
+		   *since = svc_query(req, "since"),
+		   *limit_text = svc_query(req, "limit");
+	struct wanted w = { .service = svc_query(req, "service"),
+		            .text = svc_query(req, "q") };
 	size_t limit = TRACES_DEFAULT, n = 0, total = 0;
 	const struct store_trace *trace;
 	struct buf buf = { 0 };
@@ -151,17 +160,21 @@ views_traces(struct svc_request *req, const struct store *store)
 		double ms = strtod(min_ms, NULL);
 
 		if (!(ms >= 0 && ms < 1e12))
-			return svc_reply_text(req, 400, "min_ms: expected milliseconds\n");
+			return svc_reply_text(req, 400,
+			                      "min_ms: expected milliseconds\n");
 		w.min_ns = (uint64_t)(ms * 1e6);
 	}
 	if (since && *since && query_since(since, station_now(), &w.since) < 0)
-		return svc_reply_text(req, 400, "since: expected a duration such as 5m, or a Unix time\n");
+		return svc_reply_text(
+			req, 400,
+			"since: expected a duration such as 5m, or a Unix time\n");
 	if (limit_text && *limit_text)
 		limit = strtoul(limit_text, NULL, 10);
 	if (!limit || limit > TRACES_MAX)
-		return svc_reply_text(req, 400, "limit: expected a number from 1 to 5000\n");
+		return svc_reply_text(req, 400,
+		                      "limit: expected a number from 1 to 5000\n");
 	buf_puts(&buf, "{\"traces\":[");
-	TAILQ_FOREACH(trace, store_traces(store), recent) {
+	TAILQ_FOREACH (trace, store_traces(store), recent) {
 		if (!is_wanted(&w, trace))
 			continue;
 		if (total++ >= limit)
@@ -183,7 +196,8 @@ struct service {
 static int
 by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct service *)a)->name, ((const struct service *)b)->name);
+	return strcmp(((const struct service *)a)->name,
+	              ((const struct service *)b)->name);
 }
 
 static struct service *
@@ -212,14 +226,16 @@ views_services(struct svc_request *req, const struct store *store)
 	for (int signal = 0; signal < STORE_N_SIGNALS; signal++) {
 		const struct store_item *item;
 
-		TAILQ_FOREACH(item, store_items(store, signal), all) {
-			struct service *s = service_of(&services, &n, item->owner->service);
+		TAILQ_FOREACH (item, store_items(store, signal), all) {
+			struct service *s = service_of(&services, &n,
+			                               item->owner->service);
 
 			if (!s)
 				break;
 			s->counts[signal]++;
 			s->errors += signal == STORE_SPANS && item->status == 2;
-			s->last = item->arrived_unix_ns > s->last ? item->arrived_unix_ns : s->last;
+			s->last = item->arrived_unix_ns > s->last ? item->arrived_unix_ns
+			                                          : s->last;
 		}
 	}
 	if (n)
@@ -229,11 +245,12 @@ views_services(struct svc_request *req, const struct store *store)
 		buf_puts(&buf, i ? ",{\"name\":" : "{\"name\":");
 		buf_json_string(&buf, services[i].name, strlen(services[i].name));
 		buf_printf(&buf,
-		           ",\"spans\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"logs\":%" PRIu64
-		           ",\"metrics\":%" PRIu64 ",\"lastUnixNano\":\"%" PRIu64 "\"}",
+		           ",\"spans\":%" PRIu64 ",\"errors\":%" PRIu64
+		           ",\"logs\":%" PRIu64 ",\"metrics\":%" PRIu64
+		           ",\"lastUnixNano\":\"%" PRIu64 "\"}",
 		           services[i].counts[STORE_SPANS], services[i].errors,
-		           services[i].counts[STORE_LOGS], services[i].counts[STORE_METRICS],
-		           services[i].last);
+		           services[i].counts[STORE_LOGS],
+		           services[i].counts[STORE_METRICS], services[i].last);
 	}
 	buf_puts(&buf, "]}");
 	free(services);
@@ -243,8 +260,8 @@ views_services(struct svc_request *req, const struct store *store)
 /* ---- status and events ---- */
 
 int
-views_status(struct svc_request *req, const struct store *store, const struct receiver *receiver,
-             const struct forward *forward)
+views_status(struct svc_request *req, const struct store *store,
+             const struct receiver *receiver, const struct forward *forward)
 {
 	static const char *const names[STORE_N_SIGNALS] = { "spans", "logs", "metrics" };
 	struct forward_stats f;
@@ -254,7 +271,8 @@ views_status(struct svc_request *req, const struct store *store, const struct re
 	store_get_stats(store, &s);
 	forward_get_stats(forward, &f);
 	buf_printf(&buf,
-	           "{\"seq\":%" PRIu64 ",\"store\":{\"bytes\":%zu,\"budget\":%zu,\"traces\":%zu",
+	           "{\"seq\":%" PRIu64
+	           ",\"store\":{\"bytes\":%zu,\"budget\":%zu,\"traces\":%zu",
 	           store_seq(store), s.bytes, s.budget, s.traces);
 	for (int i = 0; i < STORE_N_SIGNALS; i++)
 		buf_printf(&buf,
@@ -266,8 +284,8 @@ views_status(struct svc_request *req, const struct store *store, const struct re
 	buf_puts(&buf, ",\"forward\":");
 	if (forward) {
 		buf_printf(&buf,
-		           "{\"sent\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"failed\":%" PRIu64
-		           ",\"queued\":%zu,\"lastError\":",
+		           "{\"sent\":%" PRIu64 ",\"dropped\":%" PRIu64
+		           ",\"failed\":%" PRIu64 ",\"queued\":%zu,\"lastError\":",
 		           f.sent, f.dropped, f.failed, f.queued);
 		buf_json_string(&buf, f.last_error, strlen(f.last_error));
 		buf_puts(&buf, "}");
@@ -297,7 +315,8 @@ send_event(struct svc_request *req, const struct store *store)
 }
 
 int
-views_events(struct svc_request *req, const struct store *store, struct svc_event *arrived)
+views_events(struct svc_request *req, const struct store *store,
+             struct svc_event *arrived)
 {
 	uint64_t seen;
 	int r;

@@ -5,11 +5,10 @@
 #ifndef STATION_VIEWS_H
 #define STATION_VIEWS_H
 
-#include <cupola/service.h>
-
 #include "forward.h"
 #include "receive.h"
 #include "store.h"
+#include <cupola/service.h>
 
 /*
  * GET /api/traces?service=&q=&errors=true&min_ms=&since=&limit=: one line a trace, the last touched first:
@@ -20,9 +19,10 @@ int views_traces(struct svc_request *req, const struct store *store);
 /* GET /api/services: {"services":[{"name","spans","errors","logs","metrics","lastUnixNano"}]} */
 int views_services(struct svc_request *req, const struct store *store);
 /* GET /api/status */
-int views_status(struct svc_request *req, const struct store *store, const struct receiver *receiver,
-                 const struct forward *forward);
+int views_status(struct svc_request *req, const struct store *store,
+                 const struct receiver *receiver, const struct forward *forward);
 /* GET /api/events: server-sent events, {"seq","spans","logs","metrics"}, at most five a second. [fiber] */
-int views_events(struct svc_request *req, const struct store *store, struct svc_event *arrived);
+int views_events(struct svc_request *req, const struct store *store,
+                 struct svc_event *arrived);
 
 #endif
