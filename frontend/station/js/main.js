@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Addresses to views, the live switch, the keys. A view is { render(element, route) , update?(counts), key?(name) }.
+
+import { fill, h } from "../shared/dom.js";
+import { themeSwitch } from "../shared/theme.js";
+import { listen } from "./data.js";
+import * as logs from "./logs.js";
+import * as metrics from "./metrics.js";
+import * as overview from "./overview.js";
+import * as receiver from "./receiver.js";
+import * as trace from "./trace.js";
+import * as traces from "./traces.js";
+
+const views = { overview, traces, logs, metrics, receiver };
+const main = document.querySelector("#view");
+const live = document.querySelector("#live");
+const state = { view: null, paused: false, connected: true, missed: false, prefix: false };
+
+/** "#/traces/ID?service=x" -> { view: "traces", id: "ID", query: { service: "x" } } */
+function route() {
+  const [path, search = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const [view = "", id = ""] = path.split("/");
+  return { view: view in views ? view : "overview", id, query: Object.fromEntries(new URLSearchParams(search)) };
+}
+
+/** Changes the address's query without a new entry in the history, so that reload keeps what was selected. */
+export function remember(query) {
+  const r = route();
+  const text = new URLSearchParams(Object.entries({ ...r.query, ...query }).filter(([, v]) => v)).toString();
+  history.replaceState(null, "", `#/${r.view}${r.id ? `/${r.id}` : ""}${text ? `?${text}` : ""}`);
+}
+
+async function show(focus) {
+  const r = route();
+  const view = r.view === "traces" && r.id ? trace : views[r.view];
+  const changed = state.view !== view;
+  state.view = view;
+  for (const a of document.querySelectorAll("nav a[data-view]")) {
+    if (a.dataset.view === r.view) a.setAttribute("aria-current", "page");
+    else a.removeAttribute("aria-current");
+  }
+  document.title = `${r.view[0].toUpperCase()}${r.view.slice(1)} · Station`;
+  if (changed) fill(main);
+  try {
+    await view.render(main, r);
+  } catch (error) {
+    fill(main, h("div", { class: "problem", role: "alert" }, h("h2", {}, "⚠ This cannot be shown"), h("p", {}, error.message)));
+  }
+  if (focus) main.focus({ preventScroll: true });
+}
+
+function showLive() {
+  live.textContent = !state.connected ? "○ not connected" : state.paused ? (state.missed ? "‖ paused, more has arrived" : "‖ paused") : "● live";
+  live.setAttribute("aria-pressed", String(!state.paused));
+}
+
+function toggleLive() {
+  state.paused = !state.paused;
+  if (!state.paused && state.missed) refresh();
+  state.missed = false;
+  showLive();
+}
+
+/* One refresh at a time: what arrives meanwhile is fetched by one more. */
+let refreshing = false;
+let again = false;
+async function refresh() {
+  if (refreshing) return void (again = true);
+  refreshing = true;
+  do {
+    again = false;
+    try {
+      await state.view?.update?.(route());
+    } catch {
+      /* the next arrival tries again; a lost connection is shown by the live switch */
+    }
+  } while (again);
+  refreshing = false;
+}
+
+function rows() {
+  return [...main.querySelectorAll("[data-row]")];
+}
+
+function step(by) {
+  const all = rows();
+  const at = all.indexOf(document.activeElement.closest?.("[data-row]"));
+  const next = all[Math.min(all.length - 1, Math.max(0, at + by))];
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest" });
+}
+
+const jumps = { o: "overview", t: "traces", l: "logs", m: "metrics", r: "receiver" };
+
+document.addEventListener("keydown", (event) => {
+  const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") {
+    if (typing) document.activeElement.blur();
+    else state.view?.escape?.();
+    return;
+  }
+  if (typing) return;
+  if (state.prefix && jumps[event.key]) location.hash = `#/${jumps[event.key]}`;
+  else if (event.key === "/") {
+    const field = main.querySelector("input[type=search]");
+    if (field) {
+      event.preventDefault();
+      field.focus();
+    }
+  } else if (event.key === "j") step(1);
+  else if (event.key === "k") step(-1);
+  else if (event.key === "p") toggleLive();
+  else if (event.key === "?") document.querySelector("#keys").showModal();
+  else if (event.key === "Enter") document.activeElement.closest?.("[data-row]")?.click();
+  state.prefix = event.key === "g";
+});
+
+themeSwitch(document.querySelector("#theme"));
+live.addEventListener("click", toggleLive);
+document.querySelector("#help").addEventListener("click", () => document.querySelector("#keys").showModal());
+window.addEventListener("hashchange", () => show(true));
+listen(
+  () => {
+    if (state.paused) state.missed = true;
+    else refresh();
+    showLive();
+  },
+  (connected) => {
+    state.connected = connected;
+    showLive();
+  },
+);
+show(false);

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What arrives, by which protocol, and what was wrong with what did not.
+
+import { fill, h } from "../shared/dom.js";
+import { ago, bytes, exactTime, number } from "../shared/format.js";
+import * as data from "./data.js";
+import { command } from "./parts.js";
+
+let root;
+
+const ms = (nano) => Number(BigInt(nano) / 1000000n);
+
+function arrivals(signals) {
+  if (!signals.length) return h("p", { class: "count" }, "Nothing has arrived by OTLP.");
+  return h(
+    "table",
+    {},
+    h("thead", {}, h("tr", {}, ["signal", "protocol"].map((t) => h("th", {}, t)), ["requests", "items", "bytes", "refused"].map((t) => h("th", { class: "right" }, t)), h("th", {}, "last"))),
+    h("tbody", {}, signals.map((s) => h("tr", {}, h("td", {}, s.signal), h("td", {}, s.protocol), h("td", { class: "right number" }, number(s.requests)), h("td", { class: "right number" }, number(s.items)), h("td", { class: "right number" }, bytes(s.bytes)), h("td", { class: "right number" }, s.failed ? h("span", { class: "bad" }, `⚠ ${number(s.failed)}`) : "0"), h("td", { class: "time" }, ago(ms(s.lastUnixNano)))))),
+  );
+}
+
+function mistakes(errors) {
+  if (!errors.length) return h("p", { class: "count" }, "No request was refused.");
+  return h(
+    "table",
+    {},
+    h("thead", {}, h("tr", {}, ["time", "request", "sender", "what was wrong"].map((t) => h("th", {}, t)))),
+    h("tbody", {}, errors.map((e) => h("tr", {}, h("td", { class: "time", title: exactTime(ms(e.timeUnixNano)) }, ago(ms(e.timeUnixNano))), h("td", { class: "mono" }, e.where), h("td", { class: "mono" }, e.userAgent), h("td", { class: "body" }, e.text)))),
+  );
+}
+
+function forwarding(forward) {
+  if (!forward) return h("p", { class: "count" }, "Off. Set forward in [plugin station] to the base URL of a Collector.");
+  return h("p", { class: forward.lastError ? "bad" : "count" }, `${number(forward.sent)} requests passed on, ${number(forward.queued)} waiting, ${number(forward.failed)} refused, ${number(forward.dropped)} dropped. `, forward.lastError && `⚠ ${forward.lastError}`);
+}
+
+async function load() {
+  const status = await data.status();
+  fill(
+    root,
+    h("h1", {}, "Receiver"),
+    arrivals(status.receiver.signals),
+    h("h2", {}, "Refused"),
+    mistakes(status.receiver.errors),
+    h("h2", {}, "Passed on"),
+    forwarding(status.forward),
+    h("h2", {}, "How to send"),
+    command(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${location.hostname}:4318 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`),
+    command(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${location.hostname}:4317 OTEL_EXPORTER_OTLP_PROTOCOL=grpc`),
+    h("p", { class: "count" }, "Metrics are sent every 60 seconds by default; OTEL_METRIC_EXPORT_INTERVAL=1000 makes it one."),
+    h("p", {}, h("button", { class: "quiet", type: "button", onclick: () => data.clear().then(load) }, "Forget everything that is held")),
+  );
+}
+
+export async function render(main) {
+  root = main;
+  await load();
+}
+
+export const update = load;
