@@ -16,3 +16,4 @@ include plugins/geolocator-service/local.mk
 include plugins/iss-distance-service/local.mk
 include plugins/upstream/local.mk
 include plugins/propagation_probe/local.mk
+include plugins/station/local.mk

@@ -8,6 +8,7 @@ import * as logs from "./logs.js";
 import * as metrics from "./metrics.js";
 import * as overview from "./overview.js";
 import * as receiver from "./receiver.js";
+import { route } from "./route.js";
 import * as trace from "./trace.js";
 import * as traces from "./traces.js";
 
@@ -16,23 +17,9 @@ const main = document.querySelector("#view");
 const live = document.querySelector("#live");
 const state = { view: null, paused: false, connected: true, missed: false, prefix: false };
 
-/** "#/traces/ID?service=x" -> { view: "traces", id: "ID", query: { service: "x" } } */
-function route() {
-  const [path, search = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  const [view = "", id = ""] = path.split("/");
-  return { view: view in views ? view : "overview", id, query: Object.fromEntries(new URLSearchParams(search)) };
-}
-
-/** Changes the address's query without a new entry in the history, so that reload keeps what was selected. */
-export function remember(query) {
-  const r = route();
-  const text = new URLSearchParams(Object.entries({ ...r.query, ...query }).filter(([, v]) => v)).toString();
-  history.replaceState(null, "", `#/${r.view}${r.id ? `/${r.id}` : ""}${text ? `?${text}` : ""}`);
-}
-
 async function show(focus) {
   const r = route();
-  const view = r.view === "traces" && r.id ? trace : views[r.view];
+  const view = r.view === "traces" && r.id ? trace : views[r.view] || overview;
   const changed = state.view !== view;
   state.view = view;
   for (const a of document.querySelectorAll("nav a[data-view]")) {

@@ -5,7 +5,7 @@ import { fill, h } from "../shared/dom.js";
 import { serviceColour } from "../shared/format.js";
 import { chart } from "./chart.js";
 import * as data from "./data.js";
-import { remember } from "./main.js";
+import { remember } from "./route.js";
 import { series, show } from "./otlp.js";
 import { nothingYet, searchField, serviceChoice } from "./parts.js";
 

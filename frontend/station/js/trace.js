@@ -4,7 +4,7 @@
 import { copyButton, fill, h } from "../shared/dom.js";
 import { duration, exactTime, number, serviceColour } from "../shared/format.js";
 import * as data from "./data.js";
-import { remember } from "./main.js";
+import { remember } from "./route.js";
 import { logs as flatLogs, spans as flatSpans } from "./otlp.js";
 import { service } from "./parts.js";
 import { spanPanel } from "./span-panel.js";

@@ -4,7 +4,7 @@
 import { fill, h } from "../shared/dom.js";
 import { ago, duration, exactTime, number, serviceColour, shortId } from "../shared/format.js";
 import * as data from "./data.js";
-import { remember } from "./main.js";
+import { remember } from "./route.js";
 import { nothingYet, searchField, service, serviceChoice } from "./parts.js";
 
 let table, counted, current;
