@@ -28,16 +28,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http-field.h"
 #include <otel/error.h>
 
 struct event_base;
 struct http_server;
 struct http_listener;
-
-/* A header or trailer line. As struct svc_header: NUL-terminated, borrowed. */
-struct http_field {
-	const char *name, *value;
-};
 
 struct http_exchange {
 	struct http_server *server;

@@ -13,8 +13,13 @@ noinst_LTLIBRARIES += %D%/libhost.la
 %C%_libhost_la_LIBADD = otel/libotel.la $(EVENT_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(NGHTTP2_LIBS) $(ZLIB_LIBS) -lm -ldl
 %C%_libhost_la_SOURCES = %D%/version.c
 
-# The HTTP server.
-noinst_HEADERS += %D%/http-server.h
+# The HTTP server: a library of its own, which knows libevent and nghttp2 and nothing of the host.
+noinst_LTLIBRARIES += %D%/libhttp.la
+%C%_libhttp_la_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(NGHTTP2_CFLAGS)
+%C%_libhttp_la_LIBADD = otel/libotel.la $(EVENT_LIBS) $(NGHTTP2_LIBS)
+%C%_libhttp_la_SOURCES = %D%/http-server.h %D%/http-priv.h %D%/http-field.c %D%/http-field.h %D%/http-parse.c \
+	%D%/http-parse.h %D%/http-server.c %D%/http-conn.c %D%/http-exchange.c %D%/http-h1.c %D%/http-h2.c
+%C%_libhost_la_LIBADD += %D%/libhttp.la
 noinst_HEADERS += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admission.h %D%/offload.h %D%/http-client.h
 
 # Configuration, the master, what a person types.
@@ -27,6 +32,7 @@ noinst_HEADERS += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admissi
 
 # Generations, the worker.
 %C%_libhost_la_SOURCES += %D%/elf-check.c %D%/elf-check.h %D%/plugin.c %D%/plugin.h \
-	%D%/crash.c %D%/crash.h %D%/telemetry.c %D%/telemetry.h
+	%D%/crash.c %D%/crash.h %D%/telemetry.c %D%/telemetry.h \
+	%D%/settings.c %D%/settings.h %D%/try.c %D%/try.h %D%/generation.c %D%/generation.h
 
 # The program.

@@ -196,14 +196,13 @@ voice_free(struct voice *voice)
 }
 
 static int
-make_providers(struct voice *voice, const struct outlet *outlet, struct otel_error *err)
+make_providers(struct voice *voice, const struct otel_config *config,
+               struct otel_error *err)
 {
-	const struct otel_config *config = &outlet->config;
 	int spans = config->signal[OTEL_SIGNAL_TRACES].max_queue / QUOTA_SHARE;
 	int logs = config->signal[OTEL_SIGNAL_LOGS].max_queue / QUOTA_SHARE;
 	int r;
 
-	voice->pipeline = outlet->pipeline;
 	r = otel_tracer_provider_new(voice->pipeline, voice->resource, NULL, spans,
 	                             &voice->tracers, err);
 	if (r == 0)
@@ -221,32 +220,56 @@ make_providers(struct voice *voice, const struct outlet *outlet, struct otel_err
 
 static int
 voice_new(struct telemetry *telemetry, const char *name, const char *version,
-          const char *instance_id, const struct host_telemetry *host, struct voice **out,
+          const char *instance_id, const struct outlet *outlet, struct voice **out,
           struct otel_error *err)
 {
 	struct voice *voice = calloc(1, sizeof *voice);
-	struct outlet *outlet = NULL;
 	int r = -ENOMEM;
 
 	if (!voice)
-		return otel_error_set(err, r, "telemetry: out of memory");
+		return otel_error_set(err, r, "out of memory");
 	voice->telemetry = telemetry;
 	voice->refs = 1;
+	voice->pipeline = outlet->pipeline;
 	voice->name = strdup(name);
 	voice->version = strdup(version);
 	if (voice->name && voice->version)
-		r = outlet_for(telemetry, host, &outlet, err);
-	if (r == 0)
 		r = service_resource(telemetry, voice, instance_id, &voice->resource,
 		                     err);
 	if (r == 0 && !outlet->config.disabled)
-		r = make_providers(voice, outlet, err);
+		r = make_providers(voice, &outlet->config, err);
 	if (r < 0) {
 		voice_free(voice);
-		otel_error_set(err, r, "%s", strerror(-r));
-		return otel_error_prefix(err, "telemetry of %s", name);
+		return otel_error_set(err, r, "%s", strerror(-r));
 	}
 	*out = voice;
+	return 0;
+}
+
+/* Locked. One that is there already gets a reference. */
+static int
+find_or_make(struct telemetry *telemetry, const char *name, const char *version,
+             const char *instance_id, const struct host_telemetry *config,
+             struct voice **out, struct otel_error *err)
+{
+	struct outlet *outlet = NULL;
+	int r = outlet_for(telemetry, config, &outlet, err);
+
+	if (r < 0)
+		return r;
+	for (struct voice *voice = telemetry->voices; voice; voice = voice->next)
+		if (voice->pipeline == outlet->pipeline &&
+		    strcmp(voice->name, name) == 0 &&
+		    strcmp(voice->version, version) == 0) {
+			voice->refs++;
+			*out = voice;
+			return 0;
+		}
+	r = voice_new(telemetry, name, version, instance_id, outlet, out, err);
+	if (r < 0)
+		return r;
+	(*out)->next = telemetry->voices;
+	telemetry->voices = *out;
 	return 0;
 }
 
@@ -255,27 +278,23 @@ telemetry_voice(struct telemetry *telemetry, const char *name, const char *versi
                 const char *instance_id, const struct host_telemetry *config,
                 struct voice **out, struct otel_error *err)
 {
-	struct voice *voice;
-	int r = 0;
+	int r;
 
 	pthread_mutex_lock(&telemetry->lock);
-	for (voice = telemetry->voices; voice; voice = voice->next)
-		if (strcmp(voice->name, name) == 0 &&
-		    strcmp(voice->version, version) == 0)
-			break;
-	if (voice) {
-		voice->refs++;
-	} else {
-		r = voice_new(telemetry, name, version, instance_id, config, &voice, err);
-		if (r == 0) {
-			voice->next = telemetry->voices;
-			telemetry->voices = voice;
-		}
-	}
+	r = find_or_make(telemetry, name, version, instance_id, config, out, err);
 	pthread_mutex_unlock(&telemetry->lock);
-	if (r == 0)
-		*out = voice;
-	return r;
+	return r < 0 ? otel_error_prefix(err, "telemetry of %s", name), r : 0;
+}
+
+struct voice *
+voice_ref(struct voice *voice)
+{
+	if (voice) {
+		pthread_mutex_lock(&voice->telemetry->lock);
+		voice->refs++;
+		pthread_mutex_unlock(&voice->telemetry->lock);
+	}
+	return voice;
 }
 
 void

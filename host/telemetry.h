@@ -28,11 +28,11 @@ struct telemetry;
 struct voice {
 	struct telemetry *telemetry; /* borrowed */
 	struct voice *next;
-	unsigned refs;        /* guarded by the telemetry's lock */
-	char *name, *version; /* version: "" while it is unknown */
+	unsigned refs;                  /* guarded by the telemetry's lock */
+	char *name, *version;           /* version: "" while it is unknown */
+	struct otel_pipeline *pipeline; /* borrowed from the telemetry */
 	struct otel_resource *resource;
 	/* NULL with OTEL_SDK_DISABLED: */
-	struct otel_pipeline *pipeline; /* borrowed from the telemetry */
 	struct otel_tracer_provider *tracers;
 	struct otel_meter_provider *meters;
 	struct otel_logger_provider *loggers;
@@ -57,7 +57,8 @@ OTEL_MUST_USE int telemetry_voice(struct telemetry *telemetry, const char *name,
                                   const char *version, const char *instance_id,
                                   const struct host_telemetry *config, struct voice **out,
                                   struct otel_error *err);
-void voice_unref(struct voice *voice); /* NULL is fine */
+struct voice *voice_ref(struct voice *voice); /* NULL is fine */
+void voice_unref(struct voice *voice);        /* NULL is fine */
 
 /* A meter of the voice, the caller's own; NULL for NULL. scope "cupola": the host's instruments. */
 struct otel_meter *voice_meter(struct voice *voice, const char *scope,

@@ -29,9 +29,4 @@ void otelp_context_embed(struct otel_context *context, struct otel_span *span,
 /* Gives up what an embedded context holds. */
 void otelp_context_clear(struct otel_context *context);
 
-/* An extracted or wrapped span with the baggage and values of `parent`. NULL without memory. */
-struct otel_span_context;
-struct otel_span *otelp_span_wrap_in(const struct otel_context *parent,
-                                     const struct otel_span_context *context);
-
 #endif

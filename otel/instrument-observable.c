@@ -108,6 +108,24 @@ otel_observable_free(struct otel_observable *observable)
 }
 
 void
+otel_meter_quiet(struct otel_meter *meter)
+{
+	struct otel_meter_provider *provider = meter ? meter->provider : NULL;
+	struct otel_observable *observable;
+
+	if (!meter)
+		return;
+	pthread_mutex_lock(&otelp_metrics_lock);
+	for (observable = provider->observables; observable;
+	     observable = observable->next)
+		observable->ending |= observable->meter == meter;
+	while (provider->running && provider->running->meter == meter &&
+	       !runs_here(provider, provider->running))
+		pthread_cond_wait(&otelp_metrics_observed, &otelp_metrics_lock);
+	pthread_mutex_unlock(&otelp_metrics_lock);
+}
+
+void
 otelp_observables_end(struct otel_meter_provider *provider, struct otel_meter *meter)
 {
 	struct otel_observable *observable;

@@ -6,6 +6,16 @@ otelinclude_HEADERS = \
 	%D%/include/otel/baggage.h %D%/include/otel/propagation.h %D%/include/otel/trace.h \
 	%D%/include/otel/metrics.h %D%/include/otel/logs.h %D%/include/otel/sdk.h
 
+# Keys and names of the semantic conventions, made at build time of a table (facts of the published
+# conventions, version 1.44.0) and carried by the tarball. Needed before anything is compiled.
+otelinclude_HEADERS += %D%/include/otel/semconv.h
+BUILT_SOURCES += %D%/include/otel/semconv.h
+MAINTAINERCLEANFILES += %D%/include/otel/semconv.h
+EXTRA_DIST += %D%/semconv.awk %D%/semconv.tsv
+%D%/include/otel/semconv.h: %D%/semconv.awk %D%/semconv.tsv
+	$(AM_V_GEN)$(MKDIR_P) %D%/include/otel && \
+	LC_ALL=C $(AWK) -f $(top_srcdir)/%D%/semconv.awk $(top_srcdir)/%D%/semconv.tsv >$@-t && mv $@-t $@
+
 include %D%/proto/local.mk
 
 noinst_LTLIBRARIES += %D%/libotel-all.la
@@ -13,10 +23,13 @@ otel_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% $(otlp_proto_cppflags) $(CURL
 %C%_libotel_all_la_CPPFLAGS = $(otel_cppflags)
 %C%_libotel_all_la_LIBADD = %D%/proto/libotlp-proto.la $(CURL_LIBS) $(JANSSON_LIBS) $(PROTOBUFC_LIBS) $(ZLIB_LIBS) -lm
 %C%_libotel_all_la_SOURCES = \
-	%D%/pipeline_priv.h %D%/arena_priv.h %D%/clock_priv.h %D%/context_priv.h %D%/percent_priv.h \
-	%D%/resource_priv.h %D%/value_priv.h \
-	%D%/error.c %D%/alloc.c %D%/arena.c %D%/baggage.c %D%/clock.c %D%/context.c %D%/detect.c \
-	%D%/diag.c %D%/percent.c %D%/resource.c %D%/value.c
+	%D%/pipeline_priv.h %D%/arena_priv.h %D%/attributes_priv.h %D%/clock_priv.h %D%/context_priv.h \
+	%D%/percent_priv.h %D%/pool_priv.h %D%/provider_priv.h %D%/resource_priv.h %D%/ring_priv.h \
+	%D%/sampler_priv.h %D%/span_priv.h %D%/thread_priv.h %D%/tracestate_priv.h %D%/value_priv.h \
+	%D%/error.c %D%/alloc.c %D%/arena.c %D%/attributes.c %D%/baggage.c %D%/clock.c %D%/context.c \
+	%D%/detect.c %D%/diag.c %D%/exception.c %D%/log.c %D%/percent.c %D%/pool.c %D%/propagate-baggage.c \
+	%D%/propagate-tracecontext.c %D%/propagation.c %D%/provider.c %D%/resource.c %D%/sampler.c \
+	%D%/span.c %D%/thread.c %D%/tracer.c %D%/tracestate.c %D%/value.c
 # from configuration to the wire
 %C%_libotel_all_la_SOURCES += \
 	%D%/otlp_priv.h %D%/config.c %D%/otlp-endpoint.c %D%/exporter-console.c %D%/exporter-otlp.c \

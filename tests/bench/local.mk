@@ -1,1 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+
+# The HTTP server without the host, to be measured by hand beside nginx.
+noinst_PROGRAMS += %D%/bench-http
+%C%_bench_http_SOURCES = %D%/bench-http.c
+%C%_bench_http_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/host $(EVENT_CFLAGS)
+%C%_bench_http_LDADD = host/libhttp.la $(EVENT_LIBS)

@@ -8,3 +8,10 @@ check_PROGRAMS += $(meter_tests)
 TESTS += $(meter_tests)
 %C%_test_meter_CPPFLAGS = $(otel_test_cppflags)
 %C%_test_meter_LDADD = $(otel_test_ldadd)
+# traces, logs and what they stand on
+EXTRA_DIST += tests/fake/pipeline.h
+core_tests = %D%/test-span
+check_PROGRAMS += $(core_tests)
+TESTS += $(core_tests)
+%C%_test_span_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_span_LDADD = $(otel_test_ldadd)

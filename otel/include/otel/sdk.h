@@ -317,6 +317,11 @@ OTEL_EXPORT struct otel_logger *otel_logger_provider_logger(struct otel_logger_p
 OTEL_EXPORT struct otel_meter *otel_meter_provider_meter(struct otel_meter_provider *provider,
                                                          const struct otel_scope_data *scope);
 OTEL_EXPORT void otel_meter_close(struct otel_meter *meter);
+/*
+ * Ends the callbacks of its observables, waiting for one that runs, and leaves every handle valid: for
+ * whoever is about to free what those callbacks use. NULL is fine. [any]
+ */
+OTEL_EXPORT void otel_meter_quiet(struct otel_meter *meter);
 
 /*
  * Tells of every stream of the provider as it is now: for a Prometheus page, a status command, a test.

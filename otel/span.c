@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Spans: pooled records that own every byte they hold.
+ *
+ * Life: start takes one from the pool and fills it; the calls that change it take a flag of its own for
+ * some nanoseconds; end closes it for ever and hands the caller's reference to the queue; the exporter
+ * gives that up when it has seen it. Contexts and otel_span_ref hold references of their own, so the last
+ * of them, whoever it is, puts the record back. What does not change after the start (ids, flags) is read
+ * without the flag.
+ *
+ * A span that is not recorded has ids and nothing else.
+ */
+#include <sched.h>
+#include <string.h>
+
+#include "attributes_priv.h"
+#include "clock_priv.h"
+#include "context_priv.h"
+#include "pool_priv.h"
+#include "provider_priv.h"
+#include "sampler_priv.h"
+#include "span_priv.h"
+#include "tracestate_priv.h"
+#include "value_priv.h"
+#include <otel/trace.h>
+
+#define INLINE_BYTES \
+	1024 /* strings of ten attributes of 20 + 20 bytes, with room to spare */
+#define MAX_HEAP  (1024 * 1024) /* of one span, beyond that */
+#define KEPT_HEAP 8192          /* that a record keeps while it is idle */
+#define MAX_ALIVE 65536
+
+/* otel_span.state */
+#define BUSY   1u /* somebody changes it */
+#define ENDED  2u
+#define SILENT 4u /* it is not recorded */
+
+struct otel_span {
+	struct otelp_record record;
+	atomic_uint refs;
+	atomic_uint state;
+	struct otel_context context; /* in which this span is the active one */
+	struct otelp_scope *scope;   /* pinned; NULL: never used by a tracer */
+	struct otelp_tracestate *trace_state;
+	int64_t clock_offset_ns;
+	struct otel_span_data
+		data; /* attributes are filled in at the end; context never changes */
+	struct otel_event_data *events;
+	struct otel_link_data *links;
+	uint32_t events_capacity, links_capacity;
+	struct otelp_arena arena;
+	struct otelp_attributes attributes;
+	char bytes[INLINE_BYTES];
+};
+
+static const struct otel_span_context no_context;
+
+static void
+span_init(void *record)
+{
+	struct otel_span *span = record;
+
+	otelp_arena_init(&span->arena, span->bytes, sizeof span->bytes, MAX_HEAP);
+}
+
+static void
+span_fini(void *record)
+{
+	struct otel_span *span = record;
+
+	otelp_arena_fini(&span->arena);
+	otelp_scope_pin(&span->scope, NULL);
+}
+
+const struct otelp_pool_type otelp_span_pool_type = { sizeof(struct otel_span), MAX_ALIVE,
+	                                              span_init, span_fini };
+
+/* ---- the flag ---- */
+
+static void
+wait_a_little(unsigned *tries)
+{
+	if (++*tries < 64) {
+#if defined(__x86_64__) || defined(__i386__)
+		__builtin_ia32_pause();
+#elif defined(__aarch64__)
+		__asm__ volatile("yield");
+#endif
+	} else {
+		sched_yield(); /* its holder was preempted */
+	}
+}
+
+/* Moves from 0 to `to`; false when the span is not open for changes any more. */
+static inline bool
+enter_state(struct otel_span *span, unsigned to)
+{
+	unsigned state = atomic_load_explicit(&span->state, memory_order_relaxed),
+		 tries = 0;
+
+	if (state & (ENDED | SILENT))
+		return false;
+	state = 0;
+	while (!atomic_compare_exchange_weak_explicit(
+		&span->state, &state, to, memory_order_acquire, memory_order_relaxed)) {
+		if (state & (ENDED | SILENT))
+			return false;
+		if (state & BUSY)
+			wait_a_little(&tries);
+		state = 0;
+	}
+	return true;
+}
+
+static inline bool
+lock(struct otel_span *span)
+{
+	return span && enter_state(span, BUSY);
+}
+
+static inline void
+unlock(struct otel_span *span)
+{
+	atomic_store_explicit(&span->state, 0, memory_order_release);
+}
+
+/* ---- making and giving up ---- */
+
+static void
+release(struct otel_span *span)
+{
+	otelp_context_clear(&span->context);
+	otelp_tracestate_unref(span->trace_state);
+	otelp_arena_reset(&span->arena, KEPT_HEAP);
+	otelp_pool_put(OTELP_POOL_SPANS, span);
+}
+
+static void
+set_context(struct otel_span *span, const struct otel_span_context *context,
+            struct otelp_tracestate *trace_state)
+{
+	span->data.context = *context;
+	span->trace_state = trace_state;
+	span->data.context.trace_state = trace_state ? trace_state->text : NULL;
+}
+
+/* A span of one reference in that state, with nothing but its context. NULL without memory. */
+static struct otel_span *
+span_take(const struct otel_context *parent, unsigned state)
+{
+	struct otel_span *span = otelp_pool_get(OTELP_POOL_SPANS);
+
+	if (!span)
+		return NULL;
+	atomic_store_explicit(&span->refs, 1, memory_order_relaxed);
+	atomic_store_explicit(&span->state, state, memory_order_relaxed);
+	otelp_context_embed(&span->context, span, parent);
+	return span;
+}
+
+static struct otel_span *
+span_silent(const struct otel_context *parent, const struct otel_span_context *context,
+            struct otelp_tracestate *trace_state)
+{
+	struct otel_span *span = span_take(parent, SILENT);
+
+	if (!span)
+		return NULL;
+	set_context(span, context, otelp_tracestate_ref(trace_state));
+	return span;
+}
+
+struct otel_span *
+otel_span_ref(struct otel_span *span)
+{
+	if (span)
+		atomic_fetch_add_explicit(&span->refs, 1, memory_order_relaxed);
+	return span;
+}
+
+void
+otel_span_unref(struct otel_span *span)
+{
+	if (!span)
+		return;
+	/* The only holder needs no locked instruction: nobody else could add a reference. */
+	if (atomic_load_explicit(&span->refs, memory_order_acquire) == 1 ||
+	    atomic_fetch_sub_explicit(&span->refs, 1, memory_order_acq_rel) == 1)
+		release(span);
+}
+
+static char *
+copy_text(struct otel_span *span, const char *text)
+{
+	return otelp_arena_string(&span->arena, text, strlen(text));
+}
+
+/* ---- start ---- */
+
+static void
+put_64(uint8_t *to, uint64_t bits)
+{
+	memcpy(to, &bits, 8);
+}
+
+/* Ids of a child of `parent`, or of a root: its random flag says so (W3C level 2). */
+static void
+make_ids(struct otel_span_context *context, const struct otel_span_context *parent)
+{
+	if (parent) {
+		memcpy(context->trace_id, parent->trace_id, 16);
+		context->flags = parent->flags & OTEL_TRACE_FLAG_RANDOM;
+	} else {
+		put_64(context->trace_id, otelp_random());
+		put_64(context->trace_id + 8, otelp_random_nonzero());
+		context->flags = OTEL_TRACE_FLAG_RANDOM;
+	}
+	put_64(context->span_id, otelp_random_nonzero());
+	context->remote = false;
+	context->trace_state = NULL;
+}
+
+static void set_attributes(struct otel_span *span,
+                           const struct otel_attribute *attributes, size_t n);
+static void add_link(struct otel_span *span, const struct otel_link *link);
+
+static void
+fill(struct otel_span *span, struct otel_tracer *tracer, const char *name,
+     const struct otel_span_options *options, const struct otel_span *parent)
+{
+	struct otel_span_data *data = &span->data;
+
+	otelp_scope_pin(&span->scope, &tracer->scope);
+	data->resource = tracer->scope.provider->resource;
+	data->scope = &tracer->scope.data;
+	if (parent) {
+		memcpy(data->parent_span_id, parent->data.context.span_id, 8);
+		data->parent_remote = parent->data.context.remote;
+	} else {
+		memset(data->parent_span_id, 0, 8);
+		data->parent_remote = false;
+	}
+	data->kind = options && options->kind ? options->kind : OTEL_SPAN_KIND_INTERNAL;
+	data->status = OTEL_STATUS_UNSET;
+	data->status_message = "";
+	data->name = name ? copy_text(span, name) : "";
+	if (!data->name)
+		data->name = "";
+	data->n_events = data->n_links = 0;
+	data->dropped_events = data->dropped_links = 0;
+	span->events_capacity = span->links_capacity = 0;
+	span->events = NULL;
+	span->links = NULL;
+	otelp_attributes_clear(&span->attributes);
+	if (!options)
+		return;
+	if (options->n_attributes)
+		set_attributes(span, options->attributes, options->n_attributes);
+	for (size_t i = 0; i < options->n_links; i++)
+		add_link(span, &options->links[i]);
+}
+
+/* Local parents lend their offset, so that all of a trace in this process is on one clock. */
+static void
+stamp(struct otel_span *span, const struct otel_span_options *options,
+      const struct otel_span *parent)
+{
+	if (parent &&
+	    !(atomic_load_explicit(&parent->state, memory_order_relaxed) & SILENT)) {
+		span->clock_offset_ns = parent->clock_offset_ns;
+		span->data.start_unix_ns = otelp_clock_within(span->clock_offset_ns);
+	} else {
+		span->data.start_unix_ns = otelp_clock_start(&span->clock_offset_ns);
+	}
+	if (options && options->start_unix_ns)
+		span->data.start_unix_ns = options->start_unix_ns;
+}
+
+static bool
+is_valid(const struct otel_span_context *context)
+{
+	uint64_t a, b, c;
+
+	memcpy(&a, context->trace_id, 8);
+	memcpy(&b, context->trace_id + 8, 8);
+	memcpy(&c, context->span_id, 8);
+	return (a | b) && c;
+}
+
+struct otel_span *
+otel_span_start(struct otel_tracer *tracer, const char *name,
+                const struct otel_span_options *options)
+{
+	struct otel_context *around = options && options->parent ? options->parent
+	                                                         : otel_context_current();
+	struct otel_span *parent = around && !(options && options->root) ? around->span
+	                                                                 : NULL;
+	const struct otel_span_context *above = NULL;
+	struct otelp_provider *provider;
+	struct otel_pipeline *pipeline;
+	struct otel_span_context context;
+	struct otel_span *span;
+
+	if (!tracer)
+		return NULL;
+	if (parent && is_valid(&parent->data.context))
+		above = &parent->data.context;
+	else
+		parent = NULL;
+	provider = tracer->scope.provider;
+	pipeline = atomic_load_explicit(&provider->pipeline, memory_order_relaxed);
+	if (!pipeline || !otelp_pipeline_has(pipeline, OTEL_SIGNAL_TRACES)) {
+		/* Nobody looks: what came in goes on as it is; a root still has ids, for the logs. */
+		if (!above && !provider->disabled)
+			make_ids(&context, NULL);
+		else
+			context = above ? *above : no_context;
+		return span_silent(around, &context, parent ? parent->trace_state : NULL);
+	}
+	make_ids(&context, above);
+	if (!otelp_sampler_decide(&provider->sampler, above, context.trace_id))
+		return span_silent(around, &context, parent ? parent->trace_state : NULL);
+	context.flags |= OTEL_TRACE_FLAG_SAMPLED;
+	span = span_take(around, 0);
+	if (!span) {
+		otelp_pipeline_count_no_memory(pipeline, OTEL_SIGNAL_TRACES);
+		return NULL;
+	}
+	set_context(span, &context,
+	            parent ? otelp_tracestate_ref(parent->trace_state) : NULL);
+	fill(span, tracer, name, options, parent);
+	stamp(span, options, parent);
+	return span;
+}
+
+/* ---- end ---- */
+
+static void
+end_at(struct otel_span *span, uint64_t end_unix_ns)
+{
+	struct otel_span_data *data = &span->data;
+	struct otelp_provider *provider = span->scope->provider;
+	struct otel_pipeline *pipeline;
+
+	data->end_unix_ns = end_unix_ns > data->start_unix_ns ? end_unix_ns
+	                                                      : data->start_unix_ns;
+	data->attributes = span->attributes.items;
+	data->n_attributes = span->attributes.n;
+	data->dropped_attributes = span->attributes.dropped;
+	data->events = span->events;
+	data->links = span->links;
+	pipeline = atomic_load_explicit(&provider->pipeline, memory_order_relaxed);
+	if (!pipeline ||
+	    !otelp_pipeline_push(pipeline, OTEL_SIGNAL_TRACES, span, &provider->quota))
+		otel_span_unref(span);
+}
+
+/* Closes it; false when there is nothing more to do. */
+static bool
+close_span(struct otel_span *span)
+{
+	if (!span)
+		return false;
+	if (enter_state(span, ENDED))
+		return true;
+	if (!(atomic_fetch_or_explicit(&span->state, ENDED, memory_order_relaxed) &
+	      ENDED))
+		otel_span_unref(span); /* a silent one ends for the first time */
+	return false;
+}
+
+void
+otel_span_end(struct otel_span *span)
+{
+	if (close_span(span))
+		end_at(span, otelp_clock_within(span->clock_offset_ns));
+}
+
+void
+otel_span_end_at(struct otel_span *span, uint64_t end_unix_ns)
+{
+	if (close_span(span))
+		end_at(span, end_unix_ns);
+}
+
+/* ---- reading ---- */
+
+bool
+otel_span_is_recording(const struct otel_span *span)
+{
+	return span && !(atomic_load_explicit(&span->state, memory_order_relaxed) &
+	                 (ENDED | SILENT));
+}
+
+const struct otel_span_context *
+otel_span_context(const struct otel_span *span)
+{
+	return span ? &span->data.context : &no_context;
+}
+
+bool
+otel_span_context_is_valid(const struct otel_span_context *context)
+{
+	return context && is_valid(context);
+}
+
+struct otel_context *
+otel_span_as_context(struct otel_span *span)
+{
+	return span ? &span->context : NULL;
+}
+
+struct otel_span *
+otel_span_current(void)
+{
+	return otel_context_span(otel_context_current());
+}
+
+struct otel_span *
+otelp_span_wrap_in(const struct otel_context *parent,
+                   const struct otel_span_context *context,
+                   struct otelp_tracestate *trace_state)
+{
+	return span_silent(parent, context, trace_state);
+}
+
+struct otel_span *
+otel_span_wrap(const struct otel_span_context *context)
+{
+	struct otelp_tracestate *state = NULL;
+	struct otel_span *span;
+
+	if (context->trace_state && *context->trace_state)
+		state = otelp_tracestate_parse(context->trace_state);
+	span = span_silent(NULL, context, state);
+	otelp_tracestate_unref(state);
+	return span;
+}
+
+/* ---- changing ---- */
+
+static const struct otel_limits *
+limits_of(const struct otel_span *span)
+{
+	return &span->scope->provider->limits;
+}
+
+static void
+set_attributes(struct otel_span *span, const struct otel_attribute *attributes, size_t n)
+{
+	otelp_attributes_set(&span->attributes, &span->arena, attributes, n,
+	                     limits_of(span)->attribute_count,
+	                     limits_of(span)->attribute_value_length);
+}
+
+void
+otel_span_set_attributes(struct otel_span *span, const struct otel_attribute *attributes,
+                         size_t n)
+{
+	if (!lock(span))
+		return;
+	set_attributes(span, attributes, n);
+	unlock(span);
+}
+
+/* Makes room for one more of `size` bytes each. */
+static bool
+make_room(struct otelp_arena *arena, void **items, size_t n, uint32_t *capacity,
+          size_t size)
+{
+	uint32_t more = *capacity ? *capacity * 2 : 4;
+	void *room;
+
+	if (n < *capacity)
+		return true;
+	room = otelp_arena_alloc(arena, more * size, alignof(max_align_t));
+	if (!room)
+		return false;
+	if (n)
+		memcpy(room, *items, n * size);
+	*items = room;
+	*capacity = more;
+	return true;
+}
+
+static bool
+within(size_t n, int max)
+{
+	return max < 0 || n < (size_t)max;
+}
+
+static bool
+append_event(struct otel_span *span, uint64_t unix_ns, const char *name,
+             const struct otel_attribute *attributes, size_t n)
+{
+	const struct otel_limits *limits = limits_of(span);
+	void *items = span->events;
+	struct otel_attribute *copies;
+	struct otel_event_data *event;
+
+	if (!within(span->data.n_events, limits->span_events) ||
+	    !make_room(&span->arena, &items, span->data.n_events, &span->events_capacity,
+	               sizeof *event))
+		return false;
+	span->events = items;
+	event = &span->events[span->data.n_events];
+	event->name = copy_text(span, name ? name : "");
+	if (!event->name)
+		return false;
+	event->time_unix_ns = unix_ns;
+	event->dropped_attributes = 0;
+	event->n_attributes = otelp_attributes_copy(
+		&span->arena, attributes, n, limits->event_attributes,
+		limits->attribute_value_length, &copies, &event->dropped_attributes);
+	event->attributes = copies;
+	span->data.n_events++;
+	return true;
+}
+
+static void
+add_event(struct otel_span *span, uint64_t unix_ns, const char *name,
+          const struct otel_attribute *attributes, size_t n)
+{
+	if (!append_event(span,
+	                  unix_ns ? unix_ns : otelp_clock_within(span->clock_offset_ns),
+	                  name, attributes, n))
+		span->data.dropped_events++;
+}
+
+void
+otel_span_add_event_at(struct otel_span *span, uint64_t unix_ns, const char *name,
+                       const struct otel_attribute *attributes, size_t n)
+{
+	if (!lock(span))
+		return;
+	add_event(span, unix_ns, name, attributes, n);
+	unlock(span);
+}
+
+static bool
+append_link(struct otel_span *span, const struct otel_link *link)
+{
+	const struct otel_limits *limits = limits_of(span);
+	const char *state = link->context.trace_state;
+	void *items = span->links;
+	struct otel_attribute *copies;
+	struct otel_link_data *data;
+
+	if (!within(span->data.n_links, limits->span_links) ||
+	    !make_room(&span->arena, &items, span->data.n_links, &span->links_capacity,
+	               sizeof *data))
+		return false;
+	span->links = items;
+	data = &span->links[span->data.n_links];
+	data->context = link->context;
+	data->context.trace_state = state && *state ? copy_text(span, state) : NULL;
+	data->dropped_attributes = 0;
+	data->n_attributes = otelp_attributes_copy(
+		&span->arena, link->attributes, link->n_attributes,
+		limits->link_attributes, limits->attribute_value_length, &copies,
+		&data->dropped_attributes);
+	data->attributes = copies;
+	span->data.n_links++;
+	return true;
+}
+
+/* trace/api.md: a link to nothing is kept when it says something by itself. */
+static void
+add_link(struct otel_span *span, const struct otel_link *link)
+{
+	const char *state = link->context.trace_state;
+
+	if (!is_valid(&link->context) && !link->n_attributes && !(state && *state))
+		return;
+	if (!append_link(span, link))
+		span->data.dropped_links++;
+}
+
+void
+otel_span_add_link(struct otel_span *span, const struct otel_link *link)
+{
+	if (!link || !lock(span))
+		return;
+	add_link(span, link);
+	unlock(span);
+}
+
+static void
+set_status(struct otel_span *span, int status, const char *description)
+{
+	const char *copy = "";
+
+	if (span->data.status == OTEL_STATUS_OK ||
+	    (status != OTEL_STATUS_OK && status != OTEL_STATUS_ERROR))
+		return;
+	if (status == OTEL_STATUS_ERROR && description && *description)
+		copy = copy_text(span, description);
+	span->data.status = status;
+	span->data.status_message = copy ? copy : "";
+}
+
+void
+otel_span_set_status(struct otel_span *span, int status, const char *description)
+{
+	if (!lock(span))
+		return;
+	set_status(span, status, description);
+	unlock(span);
+}
+
+void
+otel_span_update_name(struct otel_span *span, const char *name)
+{
+	const char *copy;
+
+	if (!name || !lock(span))
+		return;
+	copy = copy_text(span, name);
+	if (copy)
+		span->data.name = copy;
+	unlock(span);
+}
+
+/* ---- for the pipeline ---- */
+
+const struct otel_span_data *
+otelp_span_record_data(void *record)
+{
+	return &((struct otel_span *)record)->data;
+}
+
+struct otelp_quota *
+otelp_span_record_quota(void *record)
+{
+	return &((struct otel_span *)record)->scope->provider->quota;
+}
+
+void
+otelp_span_record_release(void *record)
+{
+	otel_span_unref(record);
+}
