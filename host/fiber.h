@@ -88,6 +88,8 @@ int host_fiber_sleep(int ms);
 
 /* How often fibers were entered and left, odd while one runs. [any] */
 uint64_t host_fibers_switches(const struct host_fibers *fibers);
+/* The tag of the fiber that runs, or NULL; see host_loop_running(). [any] */
+const struct host_current *host_fibers_running(const struct host_fibers *fibers);
 /* Whether `address` is in the guard page of the fiber that runs: a stack overflow. Safe in a signal handler. */
 bool host_fiber_is_overflow(const void *address);
 
