@@ -443,11 +443,10 @@ host_loop_index(const struct host_loop *loop)
 }
 
 uint64_t
-host_loop_now_ms(const struct host_loop *loop)
+host_now_ms(void)
 {
 	struct timespec now;
 
-	(void)loop;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }

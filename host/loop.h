@@ -72,7 +72,7 @@ struct host_fibers *host_loop_fibers(struct host_loop *loop);
 struct host_client *host_loop_client(struct host_loop *loop);
 int host_loop_index(const struct host_loop *loop);
 /* Monotonic, milliseconds, coarse: a few ms behind at most. [any] */
-uint64_t host_loop_now_ms(const struct host_loop *loop);
+uint64_t host_now_ms(void);
 /* Monotonic, nanoseconds, now. [any] */
 uint64_t host_now_ns(void);
 
