@@ -15,7 +15,8 @@ host_admission_enter(struct host_admission *admission)
 {
 	unsigned max = atomic_load_explicit(&admission->max, memory_order_relaxed);
 
-	if (atomic_fetch_add_explicit(&admission->in_flight, 1, memory_order_relaxed) >= (max ? max : HOST_ADMISSION_DEFAULT)) {
+	if (atomic_fetch_add_explicit(&admission->in_flight, 1, memory_order_relaxed) >=
+	    (max ? max : HOST_ADMISSION_DEFAULT)) {
 		atomic_fetch_sub_explicit(&admission->in_flight, 1, memory_order_relaxed);
 		atomic_fetch_add_explicit(&admission->refused, 1, memory_order_relaxed);
 		return false;

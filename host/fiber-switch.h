@@ -27,7 +27,8 @@ struct host_switch {
 #endif
 
 /* Makes *sw begin in entry(), which must not return, on the stack [low, low + size). */
-void host_switch_init(struct host_switch *sw, void *low, size_t size, void (*entry)(void));
+void host_switch_init(struct host_switch *sw, void *low, size_t size,
+                      void (*entry)(void));
 /* Stores where we are in *from and goes on at *to. */
 void host_switch(struct host_switch *from, struct host_switch *to);
 

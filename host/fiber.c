@@ -21,10 +21,9 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-#include <otel/context.h>
-
 #include "fiber-switch.h"
 #include "loop.h"
+#include <otel/context.h>
 
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
@@ -64,10 +63,12 @@ struct host_fiber {
 	STAILQ_ENTRY(host_fiber) link; /* in the ready queue or the pool */
 	host_fiber_fn *fn, *ended;
 	void *arg;
+	host_fiber_fn *outside; /* to be run on the loop's stack before it goes on */
+	void *outside_arg;
 	enum state state;
 	bool cancelled, timed;
 	int saved_errno;
-	int result; /* of the wait that ends */
+	int result;                   /* of the wait that ends */
 	struct otel_context *context; /* while it does not run; borrowed */
 	host_fiber_abandon *abandon;
 	void *abandon_arg;
@@ -145,7 +146,8 @@ leave(struct host_fiber *fiber)
 #endif
 	host_switch(&fiber->sw, &fibers->sw);
 #ifdef HOST_ASAN
-	__sanitizer_finish_switch_fiber(fiber->fake_stack, &fibers->stack_low, &fibers->stack_len);
+	__sanitizer_finish_switch_fiber(fiber->fake_stack, &fibers->stack_low,
+	                                &fibers->stack_len);
 #endif
 }
 
@@ -155,7 +157,8 @@ fiber_main(void)
 	struct host_fiber *fiber = self;
 
 #ifdef HOST_ASAN
-	__sanitizer_finish_switch_fiber(NULL, &fiber->fibers->stack_low, &fiber->fibers->stack_len);
+	__sanitizer_finish_switch_fiber(NULL, &fiber->fibers->stack_low,
+	                                &fiber->fibers->stack_len);
 #endif
 	fiber->fn(fiber->arg);
 	fiber->state = ENDED;
@@ -193,7 +196,27 @@ retire(struct host_fiber *fiber)
 		ended(arg);
 }
 
-/* On the loop's stack: goes to the fiber until it waits or ends. */
+/* On the loop's stack: goes to the fiber's. */
+static void
+step_in(struct host_fiber *fiber)
+{
+	struct host_fibers *fibers = fiber->fibers;
+
+#ifdef HOST_ASAN
+	__sanitizer_start_switch_fiber(&fibers->fake_stack, stack_low(fiber),
+	                               stack_size(fiber));
+#endif
+#ifdef HOST_TSAN
+	fibers->tsan = __tsan_get_current_fiber();
+	__tsan_switch_to_fiber(fiber->tsan, 0);
+#endif
+	host_switch(&fibers->sw, &fiber->sw);
+#ifdef HOST_ASAN
+	__sanitizer_finish_switch_fiber(fibers->fake_stack, NULL, NULL);
+#endif
+}
+
+/* On the loop's stack: lets the fiber run until it waits or ends. */
 static void
 enter(struct host_fiber *fiber)
 {
@@ -209,17 +232,14 @@ enter(struct host_fiber *fiber)
 	host_current = &fiber->current;
 	count_switch(fibers);
 	errno = fiber->saved_errno;
-#ifdef HOST_ASAN
-	__sanitizer_start_switch_fiber(&fibers->fake_stack, stack_low(fiber), stack_size(fiber));
-#endif
-#ifdef HOST_TSAN
-	fibers->tsan = __tsan_get_current_fiber();
-	__tsan_switch_to_fiber(fiber->tsan, 0);
-#endif
-	host_switch(&fibers->sw, &fiber->sw);
-#ifdef HOST_ASAN
-	__sanitizer_finish_switch_fiber(fibers->fake_stack, NULL, NULL);
-#endif
+	step_in(fiber);
+	while (fiber->outside) {
+		host_fiber_fn *fn = fiber->outside;
+
+		fiber->outside = NULL;
+		fn(fiber->outside_arg);
+		step_in(fiber);
+	}
 	fiber->saved_errno = errno;
 	errno = saved_errno;
 	host_current = current;
@@ -248,7 +268,8 @@ arm(struct host_fiber *fiber)
 	uint64_t now = host_now_ns();
 	uint64_t left = fiber->wake_ns > now ? fiber->wake_ns - now : 0;
 	/* Rounded up, and never 0: a wait for nothing still lets others run. */
-	struct timeval tv = { (time_t)(left / 1000000000), (suseconds_t)(left % 1000000000 / 1000 + 1) };
+	struct timeval tv = { (time_t)(left / 1000000000),
+		              (suseconds_t)(left % 1000000000 / 1000 + 1) };
 
 	if (tv.tv_usec >= 1000000) {
 		tv.tv_sec++;
@@ -338,7 +359,8 @@ map_fiber(struct host_fibers *fibers)
 		munmap(map, size);
 		return NULL;
 	}
-	fiber = (struct host_fiber *)(void *)(map + size - (sizeof *fiber + 63) / 64 * 64);
+	fiber = (struct host_fiber *)(void *)(map + size -
+	                                      (sizeof *fiber + 63) / 64 * 64);
 	fiber->fibers = fibers;
 	fiber->map = map;
 	fiber->map_size = size;
@@ -351,8 +373,9 @@ map_fiber(struct host_fibers *fibers)
 }
 
 struct host_fiber *
-host_fiber_new(struct host_fibers *fibers, host_fiber_fn *fn, host_fiber_fn *ended, void *arg,
-               const struct host_current *current, struct otel_context *context)
+host_fiber_new(struct host_fibers *fibers, host_fiber_fn *fn, host_fiber_fn *ended,
+               void *arg, const struct host_current *current,
+               struct otel_context *context)
 {
 	struct host_fiber *fiber;
 
@@ -376,6 +399,7 @@ host_fiber_new(struct host_fibers *fibers, host_fiber_fn *fn, host_fiber_fn *end
 	fiber->saved_errno = 0;
 	fiber->context = context;
 	fiber->abandon = NULL;
+	fiber->outside = NULL;
 	if (current)
 		fiber->current = *current;
 	else
@@ -430,7 +454,8 @@ host_fiber_cancel(struct host_fiber *fiber)
 	if (fiber->cancelled)
 		return;
 	fiber->cancelled = true;
-	if (fiber->state == WAITING && fiber->abandon && fiber->abandon(fiber->abandon_arg))
+	if (fiber->state == WAITING && fiber->abandon &&
+	    fiber->abandon(fiber->abandon_arg))
 		wake(fiber, -ECANCELED);
 }
 
@@ -500,6 +525,15 @@ host_fiber_wait_for(host_fiber_abandon *abandon, void *arg, int timeout_ms)
 	return r;
 }
 
+void
+host_fiber_outside(host_fiber_fn *fn, void *arg)
+{
+	assert(self);
+	self->outside = fn;
+	self->outside_arg = arg;
+	leave(self);
+}
+
 static bool
 abandon_nothing(void *arg)
 {
@@ -524,7 +558,8 @@ host_fibers_switches(const struct host_fibers *fibers)
 const struct host_current *
 host_fibers_running(const struct host_fibers *fibers)
 {
-	const struct host_fiber *fiber = atomic_load_explicit(&fibers->running, memory_order_relaxed);
+	const struct host_fiber *fiber = atomic_load_explicit(&fibers->running,
+	                                                      memory_order_relaxed);
 
 	return fiber ? &fiber->current : NULL;
 }
@@ -534,5 +569,6 @@ host_fiber_is_overflow(const void *address)
 {
 	const char *at = address;
 
-	return self && at >= (char *)self->map && at < (char *)self->map + self->fibers->guard;
+	return self && at >= (char *)self->map &&
+	       at < (char *)self->map + self->fibers->guard;
 }

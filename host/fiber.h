@@ -83,6 +83,11 @@ int host_fiber_wait(host_fiber_abandon *abandon, void *arg);
  * -ETIMEDOUT. abandon must not be NULL.
  */
 int host_fiber_wait_for(host_fiber_abandon *abandon, void *arg, int timeout_ms);
+/*
+ * Runs fn(arg) on the loop's stack, which is large, and goes on when it has returned. For recursive code
+ * over data from outside. fn must not wait.
+ */
+void host_fiber_outside(host_fiber_fn *fn, void *arg);
 /* Waits for nothing but time: 0 or -ECANCELED. */
 int host_fiber_sleep(int ms);
 

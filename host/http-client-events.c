@@ -11,12 +11,11 @@
  * The timer is lazy too: libcurl moves it with each call, mostly further away. It is armed when it has to
  * come earlier, and looks again when it fires.
  */
-#include "http-client-priv.h"
-
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "http-client-priv.h"
 #include "loop.h"
 
 /* ---- sockets ---- */
@@ -34,7 +33,8 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 {
 	struct client_socket *s = arg;
 	struct host_client *client = s->client;
-	int mask = (what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+	int mask = (what & EV_READ ? CURL_CSELECT_IN : 0) |
+	           (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
 	int running;
 
 	if (s->idle) {
@@ -81,7 +81,8 @@ socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
 	struct host_client *client = arg;
 	struct client_socket *s = socket_of(client, fd);
-	short want = (short)((what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
+	short want = (short)((what & CURL_POLL_IN ? EV_READ : 0) |
+	                     (what & CURL_POLL_OUT ? EV_WRITE : 0));
 
 	(void)easy;
 	(void)unused;
@@ -110,7 +111,8 @@ curl_socket_t
 host_client_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct host_client *client = arg;
-	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
+	                address->protocol);
 	struct client_socket *s;
 
 	(void)purpose;
@@ -130,7 +132,8 @@ int
 host_client_close_socket(void *arg, curl_socket_t fd)
 {
 	struct host_client *client = arg;
-	struct client_socket *s = (size_t)fd < client->n_sockets ? client->sockets[fd] : NULL;
+	struct client_socket *s = (size_t)fd < client->n_sockets ? client->sockets[fd]
+	                                                         : NULL;
 
 	if (s) {
 		disarm(s);

@@ -47,7 +47,8 @@ struct host_client {
 void host_client_events_init(struct host_client *client);
 /* After curl_multi_cleanup. */
 void host_client_events_fini(struct host_client *client);
-curl_socket_t host_client_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address);
+curl_socket_t host_client_open_socket(void *arg, curlsocktype purpose,
+                                      struct curl_sockaddr *address);
 int host_client_close_socket(void *arg, curl_socket_t fd);
 
 #endif

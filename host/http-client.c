@@ -104,10 +104,12 @@ on_header(char *line, size_t one, size_t n, void *arg)
 	size_t end = n, name_len;
 
 	(void)one;
-	while (end && (line[end - 1] == '\n' || line[end - 1] == '\r' || line[end - 1] == ' '))
+	while (end &&
+	       (line[end - 1] == '\n' || line[end - 1] == '\r' || line[end - 1] == ' '))
 		end--;
 	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-		rsp->head_len = rsp->n_headers = 0; /* of a 1xx, or of what a proxy said */
+		rsp->head_len = rsp->n_headers =
+			0; /* of a 1xx, or of what a proxy said */
 		return n;
 	}
 	if (!colon || !end)
@@ -280,8 +282,8 @@ set_headers(struct client_handle *h, const struct host_client_request *req, bool
 		return 0;
 	}
 	for (size_t i = 0; i < req->n_headers; i++) {
-		if (!is_clean(req->headers[i].name, "\r\n: \t") || !req->headers[i].name[0] ||
-		    !is_clean(req->headers[i].value, "\r\n"))
+		if (!is_clean(req->headers[i].name, "\r\n: \t") ||
+		    !req->headers[i].name[0] || !is_clean(req->headers[i].value, "\r\n"))
 			return -EINVAL;
 		need += strlen(req->headers[i].name) + strlen(req->headers[i].value) + 3;
 	}
@@ -295,7 +297,7 @@ set_headers(struct client_handle *h, const struct host_client_request *req, bool
 	}
 	if (!reserve(&h->text, &h->text_size, need))
 		return -ENOMEM;
-#define ADD(...) \
+#define ADD(...)                                \
 	(h->lines[count++].data = h->text + at, \
 	 at += (size_t)snprintf(h->text + at, need - at, __VA_ARGS__) + 1)
 	for (size_t i = 0; i < req->n_headers; i++) {
@@ -333,8 +335,8 @@ is_loopback(const char *url)
 	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
 		len = strlen(host);
 		loopback = strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0 ||
-			   strcasecmp(host, "localhost") == 0 ||
-			   (len > 10 && strcasecmp(host + len - 10, ".localhost") == 0);
+		           strcasecmp(host, "localhost") == 0 ||
+		           (len > 10 && strcasecmp(host + len - 10, ".localhost") == 0);
 	}
 	curl_free(host);
 	curl_url_cleanup(u);
@@ -355,7 +357,8 @@ set_method(struct client_handle *h, const struct host_client_request *req, bool 
 	if (body) {
 		curl_easy_setopt(h->easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(h->easy, CURLOPT_POSTFIELDS, req->len ? req->body : "");
-		curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->len);
+		curl_easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+		                 (curl_off_t)req->len);
 	} else if (head) {
 		curl_easy_setopt(h->easy, CURLOPT_NOBODY, 1L);
 	}
@@ -379,13 +382,16 @@ set_up(struct host_client *client, struct client_handle *h, struct client_call *
 
 	if (r < 0)
 		return r;
-	if (!req->url || (req->method && (!is_clean(req->method, "\r\n \t") || !req->method[0])))
+	if (!req->url ||
+	    (req->method && (!is_clean(req->method, "\r\n \t") || !req->method[0])))
 		return -EINVAL;
 	set_method(h, req, body);
 	if (client->proxied)
-		curl_easy_setopt(h->easy, CURLOPT_PROXY, is_loopback(req->url) ? "" : NULL);
-	curl_easy_setopt(h->easy, CURLOPT_TIMEOUT_MS,
-	                 (long)(req->timeout_ms > 0 ? req->timeout_ms : DEFAULT_TIMEOUT_MS));
+		curl_easy_setopt(h->easy, CURLOPT_PROXY,
+		                 is_loopback(req->url) ? "" : NULL);
+	curl_easy_setopt(
+		h->easy, CURLOPT_TIMEOUT_MS,
+		(long)(req->timeout_ms > 0 ? req->timeout_ms : DEFAULT_TIMEOUT_MS));
 	curl_easy_setopt(h->easy, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(h->easy, CURLOPT_HEADERDATA, call);
 	if (curl_easy_setopt(h->easy, CURLOPT_URL, req->url) != CURLE_OK)
@@ -430,7 +436,8 @@ start_call(struct host_client *client, struct client_call *call)
 		r = -ENOMEM;
 	}
 	fail(call->response, r,
-	     r == -EINVAL ? "the URL, the method or a header is not valid" : "out of memory");
+	     r == -EINVAL ? "the URL, the method or a header is not valid"
+	                  : "out of memory");
 	call->handle = NULL;
 	if (h)
 		give_back(client, h);
@@ -453,13 +460,14 @@ finish_call(struct host_client *client, CURL *easy, CURLcode code)
 		rsp->status = (int)value;
 		curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &value);
 		rsp->http_version = value == CURL_HTTP_VERSION_1_0   ? 10
-				    : value == CURL_HTTP_VERSION_1_1 ? 11
-				    : value == CURL_HTTP_VERSION_2_0 ? 20
-								     : 0;
+		                    : value == CURL_HTTP_VERSION_1_1 ? 11
+		                    : value == CURL_HTTP_VERSION_2_0 ? 20
+		                                                     : 0;
 	} else if (call->too_big) {
 		fail(rsp, -EMSGSIZE, "the response is larger than allowed");
 	} else {
-		fail(rsp, error_of(code, easy), h->error[0] ? h->error : curl_easy_strerror(code));
+		fail(rsp, error_of(code, easy),
+		     h->error[0] ? h->error : curl_easy_strerror(code));
 	}
 	curl_multi_remove_handle(client->multi, easy);
 	call->handle = NULL;
@@ -538,7 +546,8 @@ host_client_perform(struct host_client *client, const struct host_client_request
 	else
 		out->body[0] = '\0';
 	if (!call.fiber || !client)
-		return fail(out, -EINVAL, "calls can be made from a request's fiber only");
+		return fail(out, -EINVAL,
+		            "calls can be made from a request's fiber only");
 	TAILQ_INSERT_TAIL(&client->submitted, &call, link);
 	host_fiber_wait(abandon_call, &call);
 	return out->error;
@@ -554,7 +563,8 @@ host_client_response_fini(struct host_client_response *response)
 }
 
 const char *
-host_client_response_header(const struct host_client_response *response, const char *name, size_t i)
+host_client_response_header(const struct host_client_response *response, const char *name,
+                            size_t i)
 {
 	const char *at = response->head;
 
@@ -572,7 +582,7 @@ static bool
 environment_has_proxy(void)
 {
 	static const char *const names[] = { "http_proxy", "https_proxy", "HTTPS_PROXY",
-		                             "all_proxy",  "ALL_PROXY" };
+		                             "all_proxy", "ALL_PROXY" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (getenv(names[i]))
@@ -599,7 +609,8 @@ host_client_new(struct host_loop *loop, struct event_base *base, struct host_cli
 		return -ENOMEM;
 	}
 	/* By default the cache shrinks with what is attached, and each burst connects anew. */
-	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)client->max_connects);
+	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS,
+	                  (long)client->max_connects);
 	host_client_events_init(client);
 	*out = client;
 	return 0;

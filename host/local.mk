@@ -20,7 +20,6 @@ noinst_LTLIBRARIES += %D%/libhttp.la
 %C%_libhttp_la_SOURCES = %D%/http-server.h %D%/http-priv.h %D%/http-field.c %D%/http-field.h %D%/http-parse.c \
 	%D%/http-parse.h %D%/http-server.c %D%/http-conn.c %D%/http-exchange.c %D%/http-h1.c %D%/http-h2.c
 %C%_libhost_la_LIBADD += %D%/libhttp.la
-noinst_HEADERS += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admission.h %D%/offload.h %D%/http-client.h
 
 # Configuration, the master, what a person types.
 %C%_libhost_la_SOURCES += %D%/worker-boot.h %D%/log.c %D%/log.h %D%/memory.c %D%/memory.h \
@@ -28,7 +27,12 @@ noinst_HEADERS += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admissi
 	%D%/conf.c %D%/conf.h %D%/conf-keys.c %D%/conf-keys.h %D%/conf-json.c %D%/listen.c %D%/listen.h
 
 # Loops, fibers, what services call.
-%C%_libhost_la_SOURCES +=
+%C%_libhost_la_SOURCES += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admission.h \
+	%D%/offload.h %D%/http-client.h %D%/loop.c %D%/fiber.c %D%/fiber-switch.c %D%/fiber-switch.h \
+	%D%/fiber-x86_64.S %D%/fiber-aarch64.S %D%/http-client.c %D%/http-client-events.c \
+	%D%/http-client-priv.h %D%/offload.c %D%/admission.c %D%/url.c %D%/url.h %D%/instrument.c \
+	%D%/instrument.h %D%/service.c %D%/service-call.c %D%/service-request.c %D%/service-wait.c \
+	%D%/service-priv.h
 
 # Generations, the worker.
 %C%_libhost_la_SOURCES += %D%/elf-check.c %D%/elf-check.h %D%/plugin.c %D%/plugin.h \

@@ -33,6 +33,8 @@ struct host_loop {
 	struct host_client *client;
 	struct event *bell;
 	int bell_fd;
+	void *extra;
+	void (*free_extra)(void *extra);
 	_Atomic(struct host_message *) mail; /* newest first */
 	atomic_bool stop;
 	bool threaded;
@@ -140,14 +142,14 @@ on_bell(evutil_socket_t fd, short what, void *arg)
 void
 host_loop_post(struct host_loop *loop, struct host_message *message)
 {
-	struct host_message *head = atomic_load_explicit(&loop->mail, memory_order_relaxed);
+	struct host_message *head = atomic_load_explicit(&loop->mail,
+	                                                 memory_order_relaxed);
 	uint64_t one = 1;
 
 	do
 		message->next = head;
-	while (!atomic_compare_exchange_weak_explicit(&loop->mail, &head, message,
-	                                              memory_order_release,
-	                                              memory_order_relaxed));
+	while (!atomic_compare_exchange_weak_explicit(
+		&loop->mail, &head, message, memory_order_release, memory_order_relaxed));
 	if (!head)
 		while (write(loop->bell_fd, &one, sizeof one) < 0 && errno == EINTR)
 			;
@@ -221,7 +223,8 @@ on_barrier(struct host_message *message)
 int
 host_loop_barrier(struct host_loop *const *loops, size_t n, int timeout_ms)
 {
-	struct barrier *barrier = calloc(1, sizeof *barrier + n * sizeof *barrier->messages);
+	struct barrier *barrier = calloc(1,
+	                                 sizeof *barrier + n * sizeof *barrier->messages);
 	struct timespec until;
 	pthread_condattr_t attr;
 	int r = 0;
@@ -331,8 +334,8 @@ host_loop_start(struct host_loop *loop, struct otel_error *err)
 	r = pthread_create(&loop->thread, NULL, loop_main, loop);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r)
-		return otel_error_set(err, -r, "thread %s: cannot be made: %s", loop->name,
-		                      strerror(r));
+		return otel_error_set(err, -r, "thread %s: cannot be made: %s",
+		                      loop->name, strerror(r));
 	loop->threaded = true;
 	return 0;
 }
@@ -377,11 +380,12 @@ host_loop_new(const struct host_loop_config *config, struct host_loop **out,
 		r = -errno;
 		goto fail;
 	}
-	loop->bell = event_new(loop->base, loop->bell_fd, EV_READ | EV_PERSIST, on_bell, loop);
+	loop->bell = event_new(loop->base, loop->bell_fd, EV_READ | EV_PERSIST, on_bell,
+	                       loop);
 	if (!loop->bell || event_add(loop->bell, NULL) < 0)
 		goto fail;
-	r = host_fibers_new(loop, config->stack_size, config->max_fibers, config->keep_fibers,
-	                    &loop->fibers);
+	r = host_fibers_new(loop, config->stack_size, config->max_fibers,
+	                    config->keep_fibers, &loop->fibers);
 	if (r < 0)
 		goto fail;
 	event_config_free(how);
@@ -399,6 +403,8 @@ host_loop_free(struct host_loop *loop)
 {
 	if (!loop)
 		return;
+	if (loop->free_extra)
+		loop->free_extra(loop->extra);
 	host_client_free(loop->client);
 	host_fibers_free(loop->fibers);
 	if (loop->bell)
@@ -434,6 +440,19 @@ host_loop_client(struct host_loop *loop)
 	if (!loop->client && host_client_new(loop, loop->base, &loop->client) < 0)
 		return NULL;
 	return loop->client;
+}
+
+void
+host_loop_set_extra(struct host_loop *loop, void *extra, void (*free_extra)(void *extra))
+{
+	loop->extra = extra;
+	loop->free_extra = free_extra;
+}
+
+void *
+host_loop_extra(const struct host_loop *loop)
+{
+	return loop->extra;
 }
 
 int

@@ -70,6 +70,12 @@ struct event_base *host_loop_base(struct host_loop *loop);
 struct host_fibers *host_loop_fibers(struct host_loop *loop);
 /* Made at the first call. NULL without memory. [loop] */
 struct host_client *host_loop_client(struct host_loop *loop);
+/*
+ * What a module keeps per loop; one of them for now (host/service.c). Freed with the loop. [loop]
+ */
+void host_loop_set_extra(struct host_loop *loop, void *extra,
+                         void (*free_extra)(void *extra));
+void *host_loop_extra(const struct host_loop *loop);
 int host_loop_index(const struct host_loop *loop);
 /* Monotonic, milliseconds, coarse: a few ms behind at most. [any] */
 uint64_t host_now_ms(void);

@@ -12,10 +12,9 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
-#include <otel/context.h>
-
 #include "fiber.h"
 #include "loop.h"
+#include <otel/context.h>
 
 struct job {
 	struct host_message message;
@@ -90,7 +89,8 @@ int
 host_offload_new(unsigned threads, unsigned queue, struct host_offload **out)
 {
 	unsigned max = threads ? threads : 8;
-	struct host_offload *offload = calloc(1, sizeof *offload + max * sizeof *offload->threads);
+	struct host_offload *offload = calloc(1, sizeof *offload +
+	                                                 max * sizeof *offload->threads);
 
 	if (!offload)
 		return -ENOMEM;
@@ -130,7 +130,8 @@ provide_thread(struct host_offload *offload)
 		return 0;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&offload->threads[offload->n_threads], NULL, thread_main, offload);
+	r = pthread_create(&offload->threads[offload->n_threads], NULL, thread_main,
+	                   offload);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r == 0)
 		offload->n_threads++;
