@@ -210,6 +210,8 @@ request_read(struct svc_request *pub, void *buf, size_t size)
 static int
 may_reply(const struct request *r)
 {
+	if (host_loop_current() != r->work.slot->loop)
+		return -EINVAL; /* a thread of svc_offload, say */
 	if (r->replied)
 		return -EALREADY;
 	if (r->gone || host_fiber_is_cancelled(r->work.fiber))
@@ -375,10 +377,12 @@ reply_json(struct svc_request *pub, int status, json_t *json)
 	struct dump dump = { .json = json, .to = service_loop_current() };
 	int error;
 
-	if (json && dump.to)
+	if (json && dump.to && host_fiber_self()) {
 		host_fiber_outside(dump_json, &dump);
-	else
+	} else {
+		json_decref(json);
 		dump.failed = true;
+	}
 	error = may_reply(r);
 	if (error < 0)
 		return error;
@@ -428,6 +432,8 @@ reply_begin(struct svc_request *pub, int status, const char *content_type)
 static int
 may_write(const struct request *r)
 {
+	if (host_loop_current() != r->work.slot->loop)
+		return -EINVAL;
 	if (r->ended)
 		return -EALREADY;
 	if (!r->streaming)

@@ -433,7 +433,7 @@ join_line(struct line *line, struct waiter *w)
 	TAILQ_INSERT_TAIL(&line->waiters, w, link);
 }
 
-/* With the lock held: wakes the first one, by message even on its own loop, so that the order is the line's. */
+/* With the lock held: wakes the first one. */
 static bool
 call_first(struct line *line)
 {
@@ -443,7 +443,10 @@ call_first(struct line *line)
 		return false;
 	TAILQ_REMOVE(&line->waiters, w, link);
 	w->queued = false;
-	host_loop_post(host_fiber_loop(w->fiber), &w->message);
+	if (host_fiber_loop(w->fiber) == host_loop_current())
+		host_fiber_ready(w->fiber);
+	else
+		host_loop_post(host_fiber_loop(w->fiber), &w->message);
 	return true;
 }
 
