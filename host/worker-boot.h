@@ -29,6 +29,8 @@
  *	{"id","do":"unload","plugin":NAME}      stop it; its sockets are closed by the worker
  *	{"id","do":"status"}                    answer: {"plugins":[{"name","state","generation","requests",
  *	                                        "in_flight",...}], ...}; the master adds pid, restarts, last crash
+ *	{"do":"crash","plugin":NAME,"text":TEXT}  the text of a crash, once it is symbolised, to be emitted as
+ *	                                        a log record (boot->plugins[].crash has it when it came earlier)
  *	{"do":"stop","grace_ms":n}              drain and exit 0; a second one: exit now
  *	{"id":n,"ok":true,"status":{...}}       the answer to the worker's status
  * worker -> master
@@ -79,7 +81,8 @@ struct worker_plugin {     /* what the master remembers of a plugin of this proc
 	char *name;        /* find the rest by host_conf_plugin() */
 	char *instance_id; /* service.instance.id: a UUID, kept over reload and restart */
 	char *start_from; /* the kept copy to load instead of the configured path; NULL: the path */
-	int generation; /* of start_from, or the number before the first: the next is generation + 1 */
+	int generation;      /* the number of start_from; 0 without one */
+	int last_generation; /* the highest number so far; what is loaded next is one more */
 	char *failed; /* why it must not be loaded and answers 503; NULL: load it */
 	char *crash; /* the text of the last crash, to be emitted once as a log record; NULL: none */
 };
@@ -126,5 +129,9 @@ OTEL_MUST_USE int worker_boot_write(const struct worker_boot *boot,
                                     struct otel_error *err);
 /* Does not close the descriptors. */
 void worker_boot_free(struct worker_boot *boot);
+/* The "sockets" of a load message, appended to *sockets; "fd" is still an index there. 0 or -EBADMSG. */
+OTEL_MUST_USE int worker_sockets_from_json(const struct json_t *array,
+                                           struct worker_socket **sockets, size_t *n);
+void worker_sockets_free(struct worker_socket *sockets, size_t n);
 
 #endif

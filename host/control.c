@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A client's question may take a while (a reload starts a service), so every one is a small object that
+ * knows who asked. A client that leaves is only marked: the answers that are still on their way find
+ * nobody, and the last one frees it.
+ */
+#include "control.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "channel.h"
+#include "listen.h"
+#include "log.h"
+#include "master_priv.h"
+#include "memory.h"
+
+#define STATUS_TIMEOUT_MS 2000
+#define RELOAD_TIMEOUT_MS 120000
+
+struct client {
+	LIST_ENTRY(client) link;
+	struct control *control;
+	struct host_channel *channel; /* NULL: it has left */
+	int waiting;                  /* answers on their way */
+	char *loaded; /* the plugin that lives as long as the connection; NULL: none */
+};
+
+struct control {
+	struct master *master;
+	struct evconnlistener *listener;
+	LIST_HEAD(, client) clients;
+};
+
+struct question_of { /* one question of a client */
+	struct client *client;
+	json_t *id; /* owned; NULL: it had none */
+};
+
+extern const char host_version[];
+
+/* ---- status ---- */
+
+struct gather {
+	worker_answer *done;
+	void *arg;
+	json_t *status, *plugins;
+	struct master *master;
+	int waiting;
+};
+
+static void
+set_optional(json_t *json, const char *key, const char *text)
+{
+	json_object_set_new(json, key, text ? json_string(text) : json_null());
+}
+
+static json_t *
+listen_array(const struct plugin *plugin)
+{
+	json_t *array = json_array();
+	char text[80];
+
+	for (size_t i = 0; i < plugin->n_sockets; i++) {
+		const struct worker_socket *s = &plugin->sockets[i];
+
+		if (s->loop == 0)
+			json_array_append_new(
+				array, json_string(host_listen_text(s->address, s->port,
+			                                            text, sizeof text)));
+	}
+	return array;
+}
+
+static void
+add_plugin_status(json_t *plugins, const struct plugin *plugin)
+{
+	const struct worker *worker = plugin->process->worker;
+	json_t *json = json_pack(
+		"{s:s,s:s,s:s,s:i,s:o,s:s,s:i,s:i}", "name", plugin->name, "process",
+		plugin->process->name, "path", plugin->conf->path, "generation",
+		plugin->current.generation, "listen", listen_array(plugin), "state",
+		plugin->failed ? "failed"
+		: !worker      ? "restarting"
+			       : "starting",
+		"restarts", plugin->process->restarts, "crashes", plugin->n_crashes);
+
+	json_object_set_new(json, "pid",
+	                    worker ? json_integer(worker->pid) : json_null());
+	set_optional(json, "last_crash", plugin->last_crash);
+	json_object_set_new(json, "last_crash_unix_ms",
+	                    plugin->crashed_unix_ms
+	                            ? json_integer((json_int_t)plugin->crashed_unix_ms)
+	                            : json_null());
+	set_optional(json, "failed", plugin->failed);
+	set_optional(json, "instance_id", plugin->instance_id);
+	json_object_set_new(plugins, plugin->name, json);
+}
+
+static void
+gather_end(struct gather *gather)
+{
+	json_t *array = json_array(), *plugin, *answer;
+	const struct master *master = gather->master;
+	const char *name;
+
+	/* In the order of the file; what `dev` brought comes last. */
+	for (size_t i = 0; i < master->conf->n_plugins; i++) {
+		plugin = json_object_get(gather->plugins, master->conf->plugins[i].name);
+		if (plugin)
+			json_array_append(array, plugin);
+		json_object_del(gather->plugins, master->conf->plugins[i].name);
+	}
+	json_object_foreach(gather->plugins, name, plugin)
+		json_array_append(array, plugin);
+	json_decref(gather->plugins);
+	json_object_set_new(gather->status, "plugins", array);
+	answer = json_pack("{s:b,s:o}", "ok", 1, "status", gather->status);
+	gather->done(answer, gather->arg);
+	json_decref(answer);
+	free(gather);
+}
+
+static void
+on_worker_status(json_t *answer, void *arg)
+{
+	struct gather *gather = arg;
+	json_t *plugin;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "plugins"), i, plugin)
+	{
+		const char *name = json_string_value(json_object_get(plugin, "name"));
+		json_t *ours = name ? json_object_get(gather->plugins, name) : NULL;
+
+		if (ours)
+			json_object_update(ours, plugin);
+	}
+	if (--gather->waiting == 0)
+		gather_end(gather);
+}
+
+static json_t *
+process_status(const struct process *process)
+{
+	const struct worker *worker = process->worker;
+
+	return json_pack("{s:s,s:o,s:s,s:i}", "name", process->name, "pid",
+	                 worker ? json_integer(worker->pid) : json_null(), "state",
+	                 !worker         ? "restarting"
+	                 : worker->ready ? "ready"
+	                                 : "starting",
+	                 "restarts", process->restarts);
+}
+
+void
+control_status(struct master *master, worker_answer *done, void *arg)
+{
+	struct gather *gather = xcalloc(1, sizeof *gather);
+	struct process *process;
+	struct plugin *plugin;
+	json_t *processes = json_array();
+	char admin[80];
+
+	gather->master = master;
+	gather->done = done;
+	gather->arg = arg;
+	gather->waiting = 1;
+	gather->plugins = json_object();
+	LIST_FOREACH (plugin, &master->plugins, link)
+		add_plugin_status(gather->plugins, plugin);
+	LIST_FOREACH (process, &master->processes, link)
+		json_array_insert_new(processes, 0, process_status(process));
+	gather->status = json_pack(
+		"{s:s,s:i,s:I,s:s,s:s,s:b,s:o}", "version", host_version, "pid",
+		(int)getpid(), "uptime_ms",
+		(json_int_t)(master_unix_ms() - master->started_unix_ms), "file",
+		master->file, "runtime_dir", master->runtime.path, "ready", master->ready,
+		"processes", processes);
+	if (master->n_admin)
+		json_object_set_new(gather->status, "admin",
+		                    json_string(host_listen_text(master->admin->address,
+		                                                 master->admin->port,
+		                                                 admin, sizeof admin)));
+	LIST_FOREACH (process, &master->processes, link)
+		if (process->worker && process->worker->ready) {
+			gather->waiting++;
+			worker_ask(process->worker, json_pack("{s:s}", "do", "status"),
+			           NULL, 0, STATUS_TIMEOUT_MS, on_worker_status, gather);
+		}
+	if (--gather->waiting == 0)
+		gather_end(gather);
+}
+
+/* ---- loading, reloading ---- */
+
+static void
+refuse(worker_answer *done, void *arg, const char *why)
+{
+	json_t *answer = json_pack("{s:s}", "error", why);
+
+	done(answer, arg);
+	json_decref(answer);
+}
+
+void
+control_reload(struct master *master, const char *name, const struct host_plugin *conf,
+               worker_answer *done, void *arg)
+{
+	struct plugin *plugin = master_plugin(master, name);
+	struct worker *worker = plugin ? plugin->process->worker : NULL;
+	json_t *message;
+	char why[256];
+
+	if (!plugin) {
+		snprintf(
+			why, sizeof why,
+			"expected the name of an enabled plugin, found \"%.100s\"; `cupola status` lists them",
+			name);
+		refuse(done, arg, why);
+	} else if (!worker || !worker->ready) {
+		snprintf(why, sizeof why,
+		         "plugin %s: its process %s is starting; try again in a moment",
+		         name, plugin->process->name);
+		refuse(done, arg, why);
+	} else {
+		message = json_pack("{s:s,s:s}", "do", "reload", "plugin", name);
+		if (conf)
+			json_object_set_new(message, "conf", host_plugin_to_json(conf));
+		worker_ask(worker, message, NULL, 0, RELOAD_TIMEOUT_MS, done, arg);
+	}
+}
+
+void
+control_load(struct master *master, struct plugin *plugin, worker_answer *done, void *arg)
+{
+	struct worker *worker = plugin->process->worker;
+	json_t *sockets = json_array();
+	int *fds = xcalloc(plugin->n_sockets, sizeof *fds);
+
+	for (size_t i = 0; i < plugin->n_sockets; i++) {
+		const struct worker_socket *s = &plugin->sockets[i];
+
+		fds[i] = s->fd;
+		json_array_append_new(sockets,
+		                      json_pack("{s:s,s:s,s:s,s:i,s:i,s:i}", "plugin",
+		                                s->plugin, "label", s->label, "address",
+		                                s->address, "port", (int)s->port, "loop",
+		                                s->loop, "fd", (int)i));
+	}
+	if (!worker || !worker->ready) {
+		json_decref(sockets);
+		refuse(done, arg, "its process is starting; try again in a moment");
+	} else {
+		worker_ask(worker,
+		           json_pack("{s:s,s:o,s:o,s:s}", "do", "load", "conf",
+		                     host_plugin_to_json(plugin->conf), "sockets",
+		                     sockets, "instance_id", plugin->instance_id),
+		           fds, plugin->n_sockets, RELOAD_TIMEOUT_MS, done, arg);
+	}
+	free(fds);
+}
+
+void
+control_unload(struct master *master, struct plugin *plugin, worker_answer *done,
+               void *arg)
+{
+	struct worker *worker = plugin->process->worker;
+
+	if (worker && worker->channel)
+		worker_ask(worker,
+		           json_pack("{s:s,s:s}", "do", "unload", "plugin", plugin->name),
+		           NULL, 0, RELOAD_TIMEOUT_MS, done, arg);
+	else
+		refuse(done, arg, "its process is not there");
+}
+
+/* All plugins, one after the other's answer: they share two cores. */
+struct reload_all {
+	struct master *master;
+	worker_answer *done;
+	void *arg;
+	json_t *results, *names;
+	size_t next;
+	char *error;
+};
+
+static void reload_next(struct reload_all *all);
+
+static void
+on_one_reloaded(json_t *answer, void *arg)
+{
+	struct reload_all *all = arg;
+	const char *name = json_string_value(json_array_get(all->names, all->next - 1));
+	const char *error = json_string_value(json_object_get(answer, "error"));
+	json_t *result = json_copy(answer);
+
+	if (error && !all->error)
+		all->error = xasprintf("%s: %s", name, error);
+	json_object_set_new(result, "plugin", json_string(name));
+	json_array_append_new(all->results, result);
+	reload_next(all);
+}
+
+static void
+reload_next(struct reload_all *all)
+{
+	json_t *answer;
+
+	if (all->next < json_array_size(all->names)) {
+		const char *name = json_string_value(
+			json_array_get(all->names, all->next++));
+
+		control_reload(all->master, name, NULL, on_one_reloaded, all);
+		return;
+	}
+	answer = json_pack("{s:o}", "results", all->results);
+	if (all->error)
+		json_object_set_new(answer, "error", json_string(all->error));
+	else
+		json_object_set_new(answer, "ok", json_true());
+	all->done(answer, all->arg);
+	json_decref(answer);
+	json_decref(all->names);
+	free(all->error);
+	free(all);
+}
+
+static void
+reload_all(struct master *master, worker_answer *done, void *arg)
+{
+	struct reload_all *all = xcalloc(1, sizeof *all);
+	struct plugin *plugin;
+
+	all->master = master;
+	all->done = done;
+	all->arg = arg;
+	all->results = json_array();
+	all->names = json_array();
+	LIST_FOREACH (plugin, &master->plugins, link)
+		json_array_insert_new(all->names, 0, json_string(plugin->name));
+	reload_next(all);
+}
+
+/* ---- `dev`: a plugin that lives as long as a connection ---- */
+
+static void
+ignore_answer(json_t *answer, void *arg)
+{
+}
+
+static void
+unload_of(struct client *client)
+{
+	struct master *master = client->control->master;
+	struct plugin *plugin = client->loaded ? master_plugin(master, client->loaded)
+	                                       : NULL;
+
+	if (plugin && plugin->own_conf && !master->stopping) {
+		control_unload(master, plugin, ignore_answer, NULL);
+		master_remove_plugin(master, plugin);
+	}
+	free(client->loaded);
+	client->loaded = NULL;
+}
+
+struct loading {
+	struct question_of *question;
+	char *name;
+};
+
+static void on_answer(json_t *answer, void *arg);
+
+static void
+on_dev_loaded(json_t *answer, void *arg)
+{
+	struct loading *loading = arg;
+	struct client *client = loading->question->client;
+	struct plugin *plugin = master_plugin(client->control->master, loading->name);
+
+	if (plugin) {
+		json_object_set_new(answer, "listen", listen_array(plugin));
+		if (json_object_get(answer, "error"))
+			json_object_set_new(answer, "loaded", json_false());
+	}
+	if (!client->channel)
+		unload_of(client);
+	on_answer(answer, loading->question);
+	free(loading->name);
+	free(loading);
+}
+
+static void
+load_for(struct question_of *question, const json_t *conf)
+{
+	struct client *client = question->client;
+	struct master *master = client->control->master;
+	struct otel_error err = OTEL_ERROR_INIT;
+	struct host_plugin *own = NULL;
+	struct loading *loading;
+	struct plugin *plugin = NULL;
+	int r = host_plugin_from_json(conf, &own, &err);
+
+	if (!r && client->loaded)
+		r = otel_error_set(&err, -EBUSY, "this connection has loaded %s already",
+		                   client->loaded);
+	if (!r && !master_process(master, own->process))
+		r = otel_error_set(
+			&err, -EINVAL,
+			"plugin %s: expected a process that runs, found \"%s\"",
+			own->name, own->process);
+	if (!r)
+		r = master_add_plugin(master, own, &plugin, &err);
+	if (r < 0) {
+		host_plugin_free(own);
+		refuse(on_answer, question, err.message);
+		return;
+	}
+	plugin->own_conf = own;
+	client->loaded = xstrdup(plugin->name);
+	loading = xcalloc(1, sizeof *loading);
+	loading->question = question;
+	loading->name = xstrdup(plugin->name);
+	control_load(master, plugin, on_dev_loaded, loading);
+}
+
+/* ---- clients ---- */
+
+static void
+client_unref(struct client *client)
+{
+	if (client->channel || client->waiting)
+		return;
+	LIST_REMOVE(client, link);
+	free(client->loaded);
+	free(client);
+}
+
+static void
+on_answer(json_t *answer, void *arg)
+{
+	struct question_of *question = arg;
+	struct client *client = question->client;
+
+	if (client->channel) {
+		json_t *copy = json_copy(answer);
+
+		json_object_del(copy, "id");
+		if (question->id)
+			json_object_set(copy, "id", question->id);
+		(void)host_channel_send(client->channel, copy);
+	}
+	json_decref(question->id);
+	free(question);
+	client->waiting--;
+	client_unref(client);
+}
+
+static void
+on_question(struct host_channel *channel, json_t *message, void *arg)
+{
+	struct client *client = arg;
+	struct master *master = client->control->master;
+	const char *what = json_string_value(json_object_get(message, "do"));
+	const char *plugin = json_string_value(json_object_get(message, "plugin"));
+	struct question_of *question = xcalloc(1, sizeof *question);
+	json_t *answer;
+
+	question->client = client;
+	question->id = json_incref(json_object_get(message, "id"));
+	client->waiting++;
+	if (what && !strcmp(what, "status")) {
+		control_status(master, on_answer, question);
+	} else if (what && !strcmp(what, "reload") && plugin) {
+		control_reload(master, plugin, NULL, on_answer, question);
+	} else if (what && !strcmp(what, "reload")) {
+		reload_all(master, on_answer, question);
+	} else if (what && !strcmp(what, "load")) {
+		load_for(question, json_object_get(message, "conf"));
+	} else if (what && !strcmp(what, "stop")) {
+		answer = json_pack("{s:b,s:i}", "ok", 1, "pid", (int)getpid());
+		on_answer(answer, question);
+		json_decref(answer);
+		master_stop(master, "`cupola stop`");
+	} else {
+		refuse(on_answer, question,
+		       "expected status, reload, load or stop, found another request");
+	}
+}
+
+static void
+on_client_closed(struct host_channel *channel, int error, void *arg)
+{
+	struct client *client = arg;
+
+	client->channel = NULL;
+	host_channel_free(channel);
+	if (!client->waiting)
+		unload_of(client);
+	client_unref(client);
+}
+
+static void
+on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+          int len, void *arg)
+{
+	struct control *control = arg;
+	struct client *client;
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t size = sizeof peer;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+	    (peer.uid != geteuid() && peer.uid != 0)) {
+		host_log(HOST_WARN, "control socket: refused user id %u",
+		         (unsigned)peer.uid);
+		close(fd);
+		return;
+	}
+	client = xcalloc(1, sizeof *client);
+	client->control = control;
+	LIST_INSERT_HEAD(&control->clients, client, link);
+	if (host_channel_new(control->master->base, fd, on_question, on_client_closed,
+	                     client, &client->channel) < 0)
+		client_unref(client);
+}
+
+int
+control_new(struct master *master, struct control **out, struct otel_error *err)
+{
+	struct control *control;
+	int fd = host_runtime_listen(&master->runtime, err);
+
+	if (fd < 0)
+		return fd;
+	control = xcalloc(1, sizeof *control);
+	control->master = master;
+	evutil_make_socket_nonblocking(fd);
+	control->listener = evconnlistener_new(
+		master->base, on_accept, control,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (!control->listener) {
+		close(fd);
+		free(control);
+		return otel_error_set(err, -ENOMEM, "control socket: out of memory");
+	}
+	*out = control;
+	return 0;
+}
+
+void
+control_free(struct control *control)
+{
+	struct client *client;
+
+	if (!control)
+		return;
+	evconnlistener_free(control->listener);
+	while ((client = LIST_FIRST(&control->clients))) {
+		host_channel_free(client->channel);
+		LIST_REMOVE(client, link);
+		free(client->loaded);
+		free(client);
+	}
+	free(control);
+}
+
+/* ---- the other end ---- */
+
+int
+host_control_ask(int fd, struct json_t *message, struct json_t **answer,
+                 struct otel_error *err)
+{
+	char *text = json_dumps(message, JSON_COMPACT), buf[65536], *line = NULL;
+	size_t len = 0;
+	ssize_t n;
+	int r = 0;
+
+	json_decref(message);
+	if (!text)
+		return otel_error_set(err, -ENOMEM, "out of memory");
+	text[strlen(text)] = '\n'; /* in the place of the NUL */
+	for (size_t at = 0, size = strchr(text, '\n') - text + 1; at < size;
+	     at += (size_t)n) {
+		n = send(fd, text + at, size - at, MSG_NOSIGNAL);
+		if (n < 0) {
+			free(text);
+			return otel_error_set(err, -errno, "ask the host: %s",
+			                      strerror(errno));
+		}
+	}
+	free(text);
+	while (!line || line[len - 1] != '\n') {
+		n = recv(fd, buf, sizeof buf, 0);
+		if (n <= 0) {
+			r = n < 0 ? -errno : -EPIPE;
+			free(line);
+			return otel_error_set(err, r,
+			                      "the host ended before it answered");
+		}
+		line = realloc(line, len + (size_t)n + 1);
+		if (!line)
+			return otel_error_set(err, -ENOMEM, "out of memory");
+		memcpy(line + len, buf, (size_t)n);
+		len += (size_t)n;
+	}
+	*answer = json_loadb(line, len, 0, NULL);
+	free(line);
+	return *answer ? 0
+	               : otel_error_set(err, -EBADMSG, "the host's answer is no JSON");
+}

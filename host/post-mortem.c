@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nothing is symbolised here: a helper process gets the memfd that the dying worker wrote, and its text
+ * comes back through a pipe, while the next worker is starting already.
+ *
+ * What the next start is from: the copy that served. Where that copy came by a reload less than
+ * ROLL_BACK_MS ago, the one before it. Where the plugin crashed three times in GIVE_UP_MS, none.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+#include "log.h"
+#include "master_priv.h"
+#include "memory.h"
+
+#define ROLL_BACK_MS 10000
+#define GIVE_UP_MS   30000
+#define REPORT_LIMIT 65536
+
+struct report { /* a helper that symbolises */
+	struct master *master;
+	char *plugin; /* "" : the host's own code */
+	struct evbuffer *text;
+	struct event *readable;
+	int fd;
+};
+
+static void
+set_text(char **at, const char *text)
+{
+	free(*at);
+	*at = text ? xstrdup(text) : NULL;
+}
+
+/* ---- the text of a crash ---- */
+
+static void
+tell_next_worker(struct plugin *plugin, const char *text)
+{
+	struct worker *worker = plugin->process->worker;
+
+	if (worker && worker->channel && !worker->retiring)
+		worker_tell(worker, json_pack("{s:s,s:s,s:s}", "do", "crash", "plugin",
+		                              plugin->name, "text", text));
+	else
+		set_text(&plugin->pending_crash, text);
+}
+
+static void
+report_end(struct report *report)
+{
+	struct plugin *plugin = master_plugin(report->master, report->plugin);
+	const char *text;
+
+	evbuffer_add(report->text, "", 1);
+	text = (const char *)evbuffer_pullup(report->text, -1);
+	if (!*text) {
+		host_log(HOST_WARN, "a crash could not be symbolised");
+	} else if (!plugin) {
+		host_log(HOST_ERROR, "the host crashed: %s", text);
+	} else {
+		host_log_about(HOST_ERROR, NULL, "plugin %s crashed: %s", plugin->name,
+		               text);
+		set_text(&plugin->last_crash, text);
+		tell_next_worker(plugin, text);
+	}
+	event_free(report->readable);
+	evbuffer_free(report->text);
+	close(report->fd);
+	free(report->plugin);
+	free(report);
+}
+
+static void
+on_report(evutil_socket_t fd, short what, void *arg)
+{
+	struct report *report = arg;
+	char buf[4096];
+	ssize_t n = read(report->fd, buf, sizeof buf);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR) && !(what & EV_TIMEOUT))
+		return;
+	if (n > 0) {
+		if (evbuffer_get_length(report->text) < REPORT_LIMIT)
+			evbuffer_add(report->text, buf, (size_t)n);
+		return;
+	}
+	while (n == 0 && evbuffer_get_length(report->text) > 0) { /* its last newline */
+		size_t len = evbuffer_get_length(report->text);
+		const char *last = (const char *)evbuffer_pullup(report->text, -1) + len -
+		                   1;
+		struct evbuffer *cut;
+
+		if (*last != '\n')
+			break;
+		cut = evbuffer_new();
+		evbuffer_remove_buffer(report->text, cut, len - 1);
+		evbuffer_free(report->text);
+		report->text = cut;
+	}
+	report_end(report);
+}
+
+static void
+start_report(struct master *master, const char *plugin, int crash_fd)
+{
+	char name[] = "cupola", option[] = "--symbolise";
+	char *argv[] = { name, option, NULL };
+	struct timeval limit = { 20, 0 };
+	struct report *report;
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		dup2(crash_fd, STDIN_FILENO);
+		dup2(fds[1], STDOUT_FILENO);
+		execv("/proc/self/exe", argv);
+		_exit(127);
+	}
+	close(fds[1]);
+	if (pid < 0) {
+		close(fds[0]);
+		return;
+	}
+	report = xcalloc(1, sizeof *report);
+	report->master = master;
+	report->plugin = xstrdup(plugin);
+	report->fd = fds[0];
+	report->text = evbuffer_new();
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	report->readable = event_new(master->base, fds[0], EV_READ | EV_PERSIST,
+	                             on_report, report);
+	event_add(report->readable, &limit);
+}
+
+/* ---- what follows from it ---- */
+
+static void
+kept_set(struct kept *kept, int generation, const char *copy)
+{
+	kept->generation = generation;
+	set_text(&kept->copy, copy);
+}
+
+void
+crash_plugin_loaded(struct plugin *plugin, int generation, const char *copy,
+                    bool is_reload)
+{
+	if (generation != plugin->current.generation) {
+		kept_set(&plugin->previous, plugin->current.generation,
+		         plugin->current.copy);
+		kept_set(&plugin->current, generation, copy);
+		plugin->loaded_ms = is_reload ? master_now_ms() : 0;
+	}
+	if (generation > plugin->last_generation)
+		plugin->last_generation = generation;
+	if (is_reload)
+		set_text(&plugin->failed, NULL);
+}
+
+static void
+roll_back(struct plugin *plugin)
+{
+	host_log_about(
+		HOST_WARN, NULL,
+		"plugin %s: generation %d crashed %.1f s after its reload: back to generation %d",
+		plugin->name, plugin->current.generation,
+		(double)(master_now_ms() - plugin->loaded_ms) / 1e3,
+		plugin->previous.generation);
+	kept_set(&plugin->current, plugin->previous.generation, plugin->previous.copy);
+	kept_set(&plugin->previous, 0, NULL);
+	plugin->loaded_ms = 0;
+}
+
+static void
+give_up(struct plugin *plugin, const char *signal_name)
+{
+	char why[200];
+
+	snprintf(why, sizeof why,
+	         "it crashed three times in %d s (%s); `cupola reload %s` tries again",
+	         GIVE_UP_MS / 1000, signal_name, plugin->name);
+	host_log_about(HOST_ERROR, NULL, "plugin %s is left out and answers 503: %s",
+	               plugin->name, why);
+	set_text(&plugin->failed, why);
+}
+
+static void
+count_crash(struct plugin *plugin, const struct worker_crash *crash)
+{
+	uint64_t now = master_now_ms();
+	char signal_name[32];
+
+	snprintf(signal_name, sizeof signal_name, "SIG%s",
+	         sigabbrev_np(crash->signo) ? sigabbrev_np(crash->signo) : "?");
+	memmove(plugin->crashes_ms + 1, plugin->crashes_ms,
+	        sizeof plugin->crashes_ms - sizeof *plugin->crashes_ms);
+	plugin->crashes_ms[0] = now;
+	plugin->n_crashes++;
+	plugin->crashed_unix_ms = master_unix_ms();
+	set_text(&plugin->last_crash, signal_name); /* until the helper has the place */
+	if (plugin->loaded_ms && now - plugin->loaded_ms < ROLL_BACK_MS &&
+	    plugin->previous.copy)
+		roll_back(plugin);
+	else if (plugin->crashes_ms[2] && now - plugin->crashes_ms[2] < GIVE_UP_MS)
+		give_up(plugin, signal_name);
+}
+
+void
+crash_of_worker(struct worker *worker)
+{
+	struct master *master = worker->process->master;
+	struct worker_crash crash;
+	struct plugin *plugin;
+	ssize_t n = pread(worker->crash_fd, &crash, sizeof crash, 0);
+
+	if (n != (ssize_t)sizeof crash || crash.magic != WORKER_CRASH_MAGIC ||
+	    crash.size != sizeof crash)
+		return; /* no crash of code: it was killed, or it exited */
+	crash.plugin[sizeof crash.plugin - 1] = '\0';
+	plugin = *crash.plugin ? master_plugin(master, crash.plugin) : NULL;
+	start_report(master, plugin ? plugin->name : "", worker->crash_fd);
+	if (plugin)
+		count_crash(plugin, &crash);
+}
