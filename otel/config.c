@@ -195,12 +195,10 @@ static const struct choice samplers[] = {
 	{ "traceidratio", OTEL_SAMPLER_TRACEIDRATIO },
 	{ NULL, 0 }
 };
-/* Delta is delta for counters and histograms; "lowmemory" differs in observables only, which keep no
- * second copy here either way. */
 static const struct choice temporalities[] = { { "cumulative",
 	                                         OTEL_TEMPORALITY_CUMULATIVE },
 	                                       { "delta", OTEL_TEMPORALITY_DELTA },
-	                                       { "lowmemory", OTEL_TEMPORALITY_DELTA },
+	                                       { "lowmemory", OTEL_TEMPORALITY_LOWMEMORY },
 	                                       { NULL, 0 } };
 
 static int

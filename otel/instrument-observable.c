@@ -147,6 +147,17 @@ otelp_observables_end(struct otel_meter_provider *provider, struct otel_meter *m
 	pthread_mutex_unlock(&otelp_metrics_lock);
 }
 
+bool
+otelp_observables_run_here(struct otel_meter_provider *provider)
+{
+	bool here;
+
+	pthread_mutex_lock(&otelp_metrics_lock);
+	here = provider->running && runs_here(provider, provider->running);
+	pthread_mutex_unlock(&otelp_metrics_lock);
+	return here;
+}
+
 void
 otelp_observables_run(struct otel_meter_provider *provider)
 {

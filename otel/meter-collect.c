@@ -433,6 +433,8 @@ collect(struct otel_meter_provider *provider, int preference,
 	struct round round = { provider, 0, preference };
 	int r;
 
+	if (otelp_observables_run_here(provider))
+		return -EDEADLK;
 	pthread_mutex_lock(&provider->collecting);
 	if (memory == &provider->reader)
 		otelp_collection_reset(memory);

@@ -61,7 +61,7 @@ fork_child(void)
 		reset_provider(provider, now);
 	}
 	pthread_cond_init(&otelp_metrics_observed, NULL);
-	pthread_mutex_init(&otelp_metrics_lock, NULL);
+	pthread_mutex_unlock(&otelp_metrics_lock);
 }
 
 static void

@@ -240,6 +240,8 @@ struct otel_observable {
 /* Ends the observables of a meter, or all of a provider (meter NULL). Waits for one that runs. Unlocked. */
 void otelp_observables_end(struct otel_meter_provider *provider,
                            struct otel_meter *meter);
+/* Whether the calling thread is in a callback of this provider. */
+bool otelp_observables_run_here(struct otel_meter_provider *provider);
 /* Runs all callbacks. Under provider->collecting. */
 void otelp_observables_run(struct otel_meter_provider *provider);
 

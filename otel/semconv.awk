@@ -45,7 +45,7 @@ function describe(    text) {
 		gsub(/\|/, ", ", $8)
 		text = text " One of: " $8 "."
 	}
-	if ($9 != "" && $10 !~ /^Deprecated/)
+	if ($9 != "" && $10 !~ /^"?Deprecated/)
 		text = text " Replaced by: " $9 "."
 	return comment(text)
 }

@@ -49,7 +49,10 @@ OTEL_EXPORT struct otel_up_down_counter *otel_up_down_counter_new(struct otel_me
                                                                   const char *description);
 OTEL_EXPORT struct otel_gauge *otel_gauge_new(struct otel_meter *meter, const char *name,
                                               const char *unit, const char *description);
-/* `bounds`: n upper bounds, increasing; NULL for the specification's default. */
+/*
+ * `bounds`: n upper bounds, increasing; NULL for the specification's default. When one meter asks twice
+ * the first bounds hold; those of a later meter of the scope take over, and the histogram starts anew.
+ */
 OTEL_EXPORT struct otel_histogram *otel_histogram_new(struct otel_meter *meter, const char *name,
                                                       const char *unit, const char *description,
                                                       const double *bounds, size_t n_bounds);
@@ -81,8 +84,8 @@ OTEL_EXPORT void otel_histogram_record_n(struct otel_histogram *histogram, doubl
 
 /*
  * Observable instruments: `observe` runs on the reader's thread, once per collection, and reports the
- * value of each set of attributes by otel_observe; it must not block or suspend. For sums the value is
- * the total so far. It stops when the instrument is freed or its meter is closed: neither returns while
+ * value of each set of attributes by otel_observe; it must not block, suspend or collect. For sums the
+ * value is the total so far. A set that is not reported again ends. It stops when the instrument is freed or its meter is closed: neither returns while
  * the callback runs.
  */
 struct otel_observable;
@@ -98,7 +101,10 @@ OTEL_EXPORT struct otel_observable *otel_observable_new(struct otel_meter *meter
                                                         const char *name, const char *unit,
                                                         const char *description,
                                                         otel_observe_fn *observe, void *userdata);
-/* Ends the callback; the stream's last values stay. NULL is fine. Not from within the callback. [any] */
+/*
+ * Ends the callback: waits for one that runs on another thread, so hold no lock that it wants; from
+ * within the callback it returns at once. The last values of sums stay, gauges end. NULL is fine. [any]
+ */
 OTEL_EXPORT void otel_observable_free(struct otel_observable *observable);
 OTEL_EXPORT void otel_observe_int_n(struct otel_observation *observation, int64_t value,
                                     const struct otel_attribute *attributes, size_t n);

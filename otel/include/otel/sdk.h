@@ -125,7 +125,11 @@ struct otel_log_data {
 };
 
 enum otel_metric_type { OTEL_METRIC_GAUGE, OTEL_METRIC_SUM, OTEL_METRIC_HISTOGRAM };
-enum otel_temporality { OTEL_TEMPORALITY_DELTA = 1, OTEL_TEMPORALITY_CUMULATIVE = 2 };
+enum otel_temporality {
+	OTEL_TEMPORALITY_DELTA = 1,
+	OTEL_TEMPORALITY_CUMULATIVE = 2,
+	OTEL_TEMPORALITY_LOWMEMORY = 3 /* as a preference only: delta, but observed sums cumulative */
+};
 
 struct otel_point_data {
 	const struct otel_attribute *attributes;
@@ -325,7 +329,9 @@ OTEL_EXPORT void otel_meter_quiet(struct otel_meter *meter);
 
 /*
  * Tells of every stream of the provider as it is now: for a Prometheus page, a status command, a test.
- * Observables run. What is handed to `visit` is borrowed for the length of that call. Not [loop].
+ * Sums and histograms are cumulative. Observables run. What is handed to `visit` is borrowed for the
+ * length of that call; what it returns other than 0 ends the visit and is returned. -ENOMEM; -EDEADLK
+ * from within a callback. Not [loop].
  */
 OTEL_EXPORT int otel_meter_provider_collect(struct otel_meter_provider *provider,
                                             int (*visit)(const struct otel_metric_data *metric,
