@@ -6,6 +6,7 @@
 #ifndef TESTS_OTEL_METER_FIXTURE_H
 #define TESTS_OTEL_METER_FIXTURE_H
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,18 +15,22 @@
 
 static struct otel_meter_provider *provider;
 static struct otel_meter *meter;
+static pthread_mutex_t saying = PTHREAD_MUTEX_INITIALIZER;
 static char said[8192];
 static int n_said;
 
 static inline void
 note_diagnostic(int level, const char *message, void *userdata)
 {
-	size_t used = strlen(said);
+	size_t used;
 
 	if (level < OTEL_DIAG_WARN)
 		return;
+	pthread_mutex_lock(&saying);
+	used = strlen(said);
 	n_said++;
 	snprintf(said + used, sizeof said - used, "%s\n", message);
+	pthread_mutex_unlock(&saying);
 }
 
 static inline struct otel_meter *
