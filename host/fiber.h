@@ -83,11 +83,18 @@ int host_fiber_wait(host_fiber_abandon *abandon, void *arg);
  * -ETIMEDOUT. abandon must not be NULL.
  */
 int host_fiber_wait_for(host_fiber_abandon *abandon, void *arg, int timeout_ms);
+/*
+ * Runs fn(arg) on the loop's stack, which is large, and goes on when it has returned. For recursive code
+ * over data from outside. fn must not wait.
+ */
+void host_fiber_outside(host_fiber_fn *fn, void *arg);
 /* Waits for nothing but time: 0 or -ECANCELED. */
 int host_fiber_sleep(int ms);
 
 /* How often fibers were entered and left, odd while one runs. [any] */
 uint64_t host_fibers_switches(const struct host_fibers *fibers);
+/* The tag of the fiber that runs, or NULL; see host_loop_running(). [any] */
+const struct host_current *host_fibers_running(const struct host_fibers *fibers);
 /* Whether `address` is in the guard page of the fiber that runs: a stack overflow. Safe in a signal handler. */
 bool host_fiber_is_overflow(const void *address);
 

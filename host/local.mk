@@ -20,7 +20,6 @@ noinst_LTLIBRARIES += %D%/libhttp.la
 %C%_libhttp_la_SOURCES = %D%/http-server.h %D%/http-priv.h %D%/http-field.c %D%/http-field.h %D%/http-parse.c \
 	%D%/http-parse.h %D%/http-server.c %D%/http-conn.c %D%/http-exchange.c %D%/http-h1.c %D%/http-h2.c
 %C%_libhost_la_LIBADD += %D%/libhttp.la
-noinst_HEADERS += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admission.h %D%/offload.h %D%/http-client.h
 
 # Configuration, the master, what a person types.
 %C%_libhost_la_SOURCES += %D%/worker-boot.h %D%/log.c %D%/log.h %D%/memory.c %D%/memory.h \
@@ -29,17 +28,22 @@ noinst_HEADERS += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admissi
 	%D%/worker-boot.c %D%/channel.c %D%/channel.h %D%/runtime-dir.c %D%/runtime-dir.h \
 	%D%/privileges.c %D%/privileges.h %D%/describe.c %D%/describe.h %D%/symbolise.c %D%/symbolise.h \
 	%D%/master.c %D%/master.h %D%/master_priv.h %D%/process.c %D%/post-mortem.c %D%/apply.c %D%/watch.c \
-	%D%/control.c %D%/control.h %D%/cli.c %D%/cli.h %D%/worker.c
+	%D%/control.c %D%/control.h %D%/cli.c %D%/cli.h
 
 # Loops, fibers, what services call.
-%C%_libhost_la_SOURCES +=
+%C%_libhost_la_SOURCES += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admission.h \
+	%D%/offload.h %D%/http-client.h %D%/loop.c %D%/fiber.c %D%/fiber-switch.c %D%/fiber-switch.h \
+	%D%/fiber-x86_64.S %D%/fiber-aarch64.S %D%/http-client.c %D%/http-client-events.c \
+	%D%/http-client-priv.h %D%/offload.c %D%/admission.c %D%/url.c %D%/url.h %D%/instrument.c \
+	%D%/instrument.h %D%/service.c %D%/service-call.c %D%/service-request.c %D%/service-wait.c \
+	%D%/service-priv.h
 
 # Generations, the worker.
 %C%_libhost_la_SOURCES += %D%/elf-check.c %D%/elf-check.h %D%/plugin.c %D%/plugin.h \
 	%D%/crash.c %D%/crash.h %D%/telemetry.c %D%/telemetry.h \
-	%D%/settings.c %D%/settings.h %D%/try.c %D%/try.h %D%/generation.c %D%/generation.h
+	%D%/settings.c %D%/settings.h %D%/try.c %D%/try.h %D%/generation.c %D%/generation.h %D%/worker.c
 
-# The program. Plugins find libotel in it: it is linked whole, and shared.
+# The program.
 bin_PROGRAMS += %D%/cupola
 %C%_cupola_SOURCES = %D%/main.c
 %C%_cupola_CPPFLAGS = $(host_cppflags)

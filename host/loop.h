@@ -70,11 +70,24 @@ struct event_base *host_loop_base(struct host_loop *loop);
 struct host_fibers *host_loop_fibers(struct host_loop *loop);
 /* Made at the first call. NULL without memory. [loop] */
 struct host_client *host_loop_client(struct host_loop *loop);
+/*
+ * What a module keeps per loop; one of them for now (host/service.c). Freed with the loop. [loop]
+ */
+void host_loop_set_extra(struct host_loop *loop, void *extra,
+                         void (*free_extra)(void *extra));
+void *host_loop_extra(const struct host_loop *loop);
 int host_loop_index(const struct host_loop *loop);
-/* Monotonic, milliseconds, as of the start of this round or later. [loop] */
-uint64_t host_loop_now_ms(const struct host_loop *loop);
+/* Monotonic, milliseconds, coarse: a few ms behind at most. [any] */
+uint64_t host_now_ms(void);
 /* Monotonic, nanoseconds, now. [any] */
 uint64_t host_now_ns(void);
+
+/*
+ * For any thread that runs code of services: blocks signals but those of faults, SIGABRT and SIGUSR2
+ * (the watchdog's), gives it a name and an alternate stack for the crash handler. Call leave at its end.
+ */
+void host_thread_enter(const char *name);
+void host_thread_leave(void);
 
 /* ---- for the watchdog [any] ---- */
 

@@ -83,7 +83,7 @@ executable_name(char *path, size_t size)
 static void
 detect_sdk(struct findings *found)
 {
-	char path[PATH_MAX], name[NAME_MAX + 32];
+	char path[PATH_MAX], name[PATH_MAX + 32];
 	const char *program = executable_name(path, sizeof path);
 
 	snprintf(name, sizeof name, "unknown_service%s%s", program ? ":" : "",

@@ -5,3 +5,8 @@ noinst_PROGRAMS += %D%/bench-http
 %C%_bench_http_SOURCES = %D%/bench-http.c
 %C%_bench_http_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/host $(EVENT_CFLAGS)
 %C%_bench_http_LDADD = host/libhttp.la $(EVENT_LIBS)
+# what the SDK costs, row by row
+noinst_PROGRAMS += %D%/bench-sdk
+BENCHES += %D%/bench-sdk
+%C%_bench_sdk_SOURCES = %D%/bench-sdk.c
+%C%_bench_sdk_LDADD = otel/libotel.la
