@@ -26,3 +26,11 @@ TESTS += %D%/test-geodesic
 %C%_test_geodesic_SOURCES = %D%/test-geodesic.c plugins/iss-distance-service/geodesic.c
 %C%_test_geodesic_CPPFLAGS = $(test_cppflags) -I$(top_srcdir)/plugins/iss-distance-service
 %C%_test_geodesic_LDADD = $(CHECK_LIBS) -lm
+
+check_PROGRAMS += %D%/test-station
+TESTS += %D%/test-station
+EXTRA_DIST += tests/data/otlp-examples
+%C%_test_station_SOURCES = %D%/test-station.c plugins/station/buf.c plugins/station/otlp-guard.c \
+	plugins/station/otlp-json.c plugins/station/query.c plugins/station/store.c
+%C%_test_station_CPPFLAGS = $(test_cppflags) -I$(top_srcdir)/plugins/station $(otlp_proto_cppflags) $(JANSSON_CFLAGS)
+%C%_test_station_LDADD = otel/proto/libotlp-proto.la otel/libotel.la $(CHECK_LIBS) $(JANSSON_LIBS) $(PROTOBUFC_LIBS)
