@@ -31,7 +31,7 @@ export function showIdle(section, position) {
       { class: "live" },
       h("dt", {}, "The ISS is over"),
       h("dd", { class: "number" }, coordinates(position)),
-      position.altitude && [h("dt", {}, "at a height of"), h("dd", { class: "number" }, `${number(position.altitude)} km`)],
+      position.altitude_km && [h("dt", {}, "at a height of"), h("dd", { class: "number" }, `${number(position.altitude_km)} km`)],
     ),
     h("p", { class: "quietly" }, "Type a place to see how far away that is."),
   );

@@ -29,7 +29,7 @@ export async function iss(options) {
 
 export async function suggest(text, options) {
   const response = await get(`/api/suggest?q=${encodeURIComponent(text)}`, options);
-  return response.ok ? response.json() : [];
+  return response.ok ? (await response.json()).suggestions : [];
 }
 
 /** Spans of one trace as the station holds them, or null when there is no station to ask. */

@@ -18,19 +18,20 @@ const state = { answer: null, place: "", busy: false, about: {} };
 let question = null;
 
 const point = ({ latitude, longitude }) => [Number(longitude), Number(latitude)];
+const lonLat = ([, latitude, longitude]) => [longitude, latitude];
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The station's address as this browser reaches it: "localhost" in the settings may be elsewhere for us. */
 function stationUrl() {
-  if (!state.about.station) return "";
-  const url = new URL(state.about.station);
+  if (!state.about.station_url) return "";
+  const url = new URL(state.about.station_url);
   if (["127.0.0.1", "localhost", "[::1]"].includes(url.hostname)) url.hostname = location.hostname;
   return url.href;
 }
 
 function showSource(position) {
   if (position.simulated) {
-    const date = new Date(position.epoch).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+    const date = new Date(position.elements.epoch).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
     source.textContent = `Simulated, elements of ${date}.`;
   } else source.textContent = "Live position.";
 }
@@ -41,8 +42,7 @@ async function follow() {
     if (!document.hidden) {
       try {
         const position = await api.iss();
-        const track = position.track || [];
-        map.track(track.filter((t) => t[0] <= position.timestamp).map((t) => [t[2], t[1]]).concat([point(position)]), [point(position), ...track.filter((t) => t[0] > position.timestamp).map((t) => [t[2], t[1]])]);
+        map.track(position.track.past.map(lonLat), position.track.ahead.map(lonLat));
         map.iss(point(position));
         if (state.answer) map.line(point(state.answer.place), point(position), false);
         else if (!state.busy && !section.querySelector(".failed")) showIdle(section, position);

@@ -40,7 +40,7 @@ export function search(form, onPlace) {
           "li",
           { id: `place-${i}`, role: "option", "aria-selected": "false", onpointerdown: (event) => (event.preventDefault(), take(i)) },
           h("span", {}, place.name),
-          h("span", { class: "where" }, place.where),
+          h("span", { class: "where" }, place.label.replace(`${place.name}, `, "")),
         ),
       ),
     );
@@ -76,7 +76,7 @@ export function search(form, onPlace) {
 
   function take(index) {
     const place = places[index];
-    input.value = place.where ? `${place.name}, ${place.where}` : place.name;
+    input.value = place.label;
     submit();
   }
 
