@@ -11,3 +11,9 @@ TESTS += %D%/test-plugin
 %C%_test_plugin_SOURCES = %D%/test-plugin.c
 %C%_test_plugin_CPPFLAGS = $(worker_test_cppflags)
 %C%_test_plugin_LDADD = $(worker_test_ldadd)
+
+# Loops, fibers, what services call.
+check_PROGRAMS += %D%/test-fiber
+TESTS += %D%/test-fiber
+%C%_test_fiber_CPPFLAGS = $(test_cppflags) $(host_cppflags)
+%C%_test_fiber_LDADD = host/libhost.la $(CHECK_LIBS)
