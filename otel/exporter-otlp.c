@@ -1,48 +1,230 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The OTLP exporter of one signal: encode, compress, frame, send; then say what the receiver refused.
+ * A batch whose request would be larger than a receiver has to take is sent in halves.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "lane_priv.h"
+#include "otlp_priv.h"
 #include "pipeline_priv.h"
+
+struct otlp_exporter {
+	struct otel_exporter base;
+	struct otel_otlp_config config;
+	struct otelp_otlp_client *client;
+	struct otelp_encoder encoder;
+	struct otelp_gzip *gzip; /* NULL: no compression */
+	bool partial_said; /* the last request was taken in part, and that has been said */
+};
+
+enum { GRPC_HEAD = 5 };
+
+/* Makes the request of items[from..from+n). */
+typedef int encode_fn(struct otlp_exporter *exp, const void *items, size_t from,
+                      size_t n);
+
+static int
+encode_spans(struct otlp_exporter *exp, const void *items, size_t from, size_t n)
+{
+	const struct otel_span_data *const *spans = items;
+
+	return otelp_encode_spans(&exp->encoder, spans + from, n);
+}
+
+static int
+encode_logs(struct otlp_exporter *exp, const void *items, size_t from, size_t n)
+{
+	const struct otel_log_data *const *logs = items;
+
+	return otelp_encode_logs(&exp->encoder, logs + from, n);
+}
+
+static int
+encode_metrics(struct otlp_exporter *exp, const void *items, size_t from, size_t n)
+{
+	const struct otel_metric_data *metrics = items;
+
+	return otelp_encode_metrics(&exp->encoder, metrics + from, n);
+}
+
+static void
+grpc_head(uint8_t head[GRPC_HEAD], bool compressed, size_t len)
+{
+	head[0] = compressed;
+	for (int i = 0; i < 4; i++)
+		head[1 + i] = (uint8_t)(len >> (8 * (3 - i)));
+}
+
+/* From the encoder's bytes to what goes over the wire, borrowed. */
+static int
+wrap(struct otlp_exporter *exp, const uint8_t **body, size_t *len)
+{
+	bool grpc = exp->config.protocol == OTEL_PROTOCOL_GRPC;
+	uint8_t head[GRPC_HEAD], *zipped;
+	int r;
+
+	*body = otelp_encoder_bytes(&exp->encoder, len);
+	if (exp->gzip) {
+		r = otelp_gzip_run(exp->gzip, grpc ? GRPC_HEAD : 0, *body, *len, &zipped,
+		                   len);
+		if (r < 0)
+			return r;
+		if (grpc)
+			grpc_head(zipped, true, *len - GRPC_HEAD);
+		*body = zipped;
+	} else if (grpc) {
+		grpc_head(head, false, *len);
+		r = otelp_encoder_prepend(&exp->encoder, head, sizeof head);
+		if (r < 0)
+			return r;
+		*body = otelp_encoder_bytes(&exp->encoder, len);
+	}
+	return 0;
+}
+
+/* Told when it begins, not for every request. */
+static void
+tell_partial(struct otlp_exporter *exp, const struct otelp_otlp_answer *answer)
+{
+	bool partial = answer->rejected || *answer->message;
+
+	if (partial && !exp->partial_said)
+		otelp_diag(OTEL_DIAG_WARN, "%s: the receiver refused %llu items: %s",
+		           otelp_otlp_client_label(exp->client),
+		           (unsigned long long)answer->rejected,
+		           *answer->message ? answer->message : "it did not say why");
+	exp->partial_said = partial;
+}
+
+/* Returns how many the receiver refused, or a negative errno. */
+static int
+send_items(struct otlp_exporter *exp, encode_fn *encode, const void *items, size_t from,
+           size_t n, int64_t deadline_ms, struct otel_error *err)
+{
+	struct otelp_otlp_answer answer;
+	const uint8_t *body = NULL;
+	int64_t left_ms;
+	size_t len = 0;
+	int r = encode(exp, items, from, n);
+
+	if (r == -EMSGSIZE && n > 1) {
+		int first = send_items(exp, encode, items, from, n / 2, deadline_ms, err);
+		int second = send_items(exp, encode, items, from + n / 2, n - n / 2,
+		                        deadline_ms, err);
+
+		return first < 0 ? first : second < 0 ? second : first + second;
+	}
+	if (r == 0)
+		r = wrap(exp, &body, &len);
+	if (r < 0)
+		return otel_error_set(err, r, "%s: making a request of %zu items: %s",
+		                      otelp_otlp_client_label(exp->client), n,
+		                      r == -EMSGSIZE ? "larger than 64 MiB"
+		                                     : strerror(-r));
+	left_ms = deadline_ms == INT64_MAX ? INT_MAX : deadline_ms - otelp_monotonic_ms();
+	r = otelp_otlp_client_send(exp->client, body, len, left_ms > 0 ? (int)left_ms : 0,
+	                           &answer, err);
+	if (r < 0)
+		return r;
+	tell_partial(exp, &answer);
+	return answer.rejected < INT_MAX ? (int)answer.rejected : INT_MAX;
+}
+
+static int export(struct otel_exporter *self, encode_fn *encode, const void *items,
+                  size_t n, int timeout_ms, struct otel_error *err)
+{
+	struct otlp_exporter *exp = (struct otlp_exporter *)self;
+	int r;
+
+	/* The shorter of the processor's patience and the exporter's own; both include retries. */
+	if (exp->config.timeout_ms > 0 && exp->config.timeout_ms < timeout_ms)
+		timeout_ms = exp->config.timeout_ms;
+	r = send_items(exp, encode, items, 0, n,
+	               otelp_deadline_ms(timeout_ms == INT_MAX ? -1 : timeout_ms), err);
+	otelp_encoder_trim(&exp->encoder);
+	if (exp->gzip)
+		otelp_gzip_trim(exp->gzip);
+	return r;
+}
+
+static int
+otlp_spans(struct otel_exporter *self, const struct otel_span_data *const *spans,
+           size_t n, int timeout_ms, struct otel_error *err)
+{
+	return export(self, encode_spans, spans, n, timeout_ms, err);
+}
+
+static int
+otlp_logs(struct otel_exporter *self, const struct otel_log_data *const *logs, size_t n,
+          int timeout_ms, struct otel_error *err)
+{
+	return export(self, encode_logs, logs, n, timeout_ms, err);
+}
+
+static int
+otlp_metrics(struct otel_exporter *self, const struct otel_metric_data *metrics, size_t n,
+             int timeout_ms, struct otel_error *err)
+{
+	return export(self, encode_metrics, metrics, n, timeout_ms, err);
+}
+
+static void
+otlp_interrupt(struct otel_exporter *self)
+{
+	otelp_otlp_client_interrupt(((struct otlp_exporter *)self)->client);
+}
+
+static uint64_t
+otlp_retries(struct otel_exporter *self)
+{
+	return otelp_otlp_client_retries(((struct otlp_exporter *)self)->client);
+}
+
+static void
+otlp_free(struct otel_exporter *self)
+{
+	struct otlp_exporter *exp = (struct otlp_exporter *)self;
+
+	otelp_otlp_client_free(exp->client);
+	otelp_encoder_fini(&exp->encoder);
+	otelp_gzip_free(exp->gzip);
+	otelp_free(exp);
+}
 
 int
 otelp_exporter_otlp_new(const struct otel_otlp_config *config, int signal,
                         struct otel_exporter **out, struct otel_error *err)
 {
-	*out = NULL; /* nothing is exported until the encoder and the client are here */
-	return 0;
-}
+	struct otlp_exporter *exp;
+	int r;
 
-/* Weak, until span.c, log.c and meter.c define them. */
-#define WEAK __attribute__((weak))
-WEAK const struct otel_span_data *
-otelp_span_record_data(void *record)
-{
-	return NULL;
-}
-WEAK struct otelp_quota *
-otelp_span_record_quota(void *record)
-{
-	return NULL;
-}
-WEAK void
-otelp_span_record_release(void *record)
-{
-}
-WEAK const struct otel_log_data *
-otelp_log_record_data(void *record)
-{
-	return NULL;
-}
-WEAK struct otelp_quota *
-otelp_log_record_quota(void *record)
-{
-	return NULL;
-}
-WEAK void
-otelp_log_record_release(void *record)
-{
-}
-WEAK int
-otelp_meter_provider_collect(struct otel_meter_provider *provider, int temporality,
-                             const struct otel_metric_data **metrics, size_t *n)
-{
-	*n = 0;
+	if (config->protocol == OTEL_PROTOCOL_HTTP_JSON)
+		return otel_error_set(err, -ENOTSUP,
+		                      "OTLP protocol http/json is not available yet; "
+		                      "use http/protobuf or grpc");
+	exp = otelp_calloc(1, sizeof *exp);
+	if (!exp)
+		return otel_error_set(err, -ENOMEM, "OTLP exporter: no memory");
+	exp->base = (struct otel_exporter){
+		.name = "otlp",
+		.export_spans = otlp_spans,
+		.export_logs = otlp_logs,
+		.export_metrics = otlp_metrics,
+		.interrupt = otlp_interrupt,
+		.retries = otlp_retries,
+		.free = otlp_free,
+	};
+	exp->config = *config;
+	r = otelp_otlp_client_new(config, signal, &exp->client, err);
+	if (r == 0 && config->gzip)
+		r = otelp_gzip_new(&exp->gzip);
+	if (r < 0) {
+		otlp_free(&exp->base);
+		return otel_error_set(err, r, "OTLP exporter: %s", strerror(-r));
+	}
+	*out = &exp->base;
 	return 0;
 }

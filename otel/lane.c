@@ -156,17 +156,13 @@ export_now(struct otelp_lane *lane, size_t n, uint64_t items)
 	switch (lane->signal) {
 	case OTEL_SIGNAL_TRACES:
 		for (size_t i = 0; i < n; i++)
-			lane->data[i] = otelp_span_record_data(lane->batch[i]);
-		r = exporter->export_spans(
-			exporter, (const struct otel_span_data *const *)lane->data, n,
-			timeout_ms, &err);
+			lane->spans[i] = otelp_span_record_data(lane->batch[i]);
+		r = exporter->export_spans(exporter, lane->spans, n, timeout_ms, &err);
 		break;
 	case OTEL_SIGNAL_LOGS:
 		for (size_t i = 0; i < n; i++)
-			lane->data[i] = otelp_log_record_data(lane->batch[i]);
-		r = exporter->export_logs(exporter,
-		                          (const struct otel_log_data *const *)lane->data,
-		                          n, timeout_ms, &err);
+			lane->logs[i] = otelp_log_record_data(lane->batch[i]);
+		r = exporter->export_logs(exporter, lane->logs, n, timeout_ms, &err);
 		break;
 	default:
 		r = exporter->export_metrics(exporter, lane->metrics, n, timeout_ms,
@@ -401,7 +397,7 @@ otelp_lane_init(struct otelp_lane *lane, struct otel_pipeline *pipeline, int sig
 		return 0;
 	}
 	lane->batch = otelp_calloc((size_t)own->max_batch, sizeof *lane->batch);
-	lane->data = otelp_calloc((size_t)own->max_batch, sizeof *lane->data);
+	lane->data = otelp_calloc((size_t)own->max_batch, sizeof(void *));
 	if (!lane->batch || !lane->data)
 		return -ENOMEM;
 	return otelp_queue_init(&lane->queue, (size_t)own->max_queue);

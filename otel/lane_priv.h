@@ -50,8 +50,12 @@ struct otelp_lane {
 	int flush_result; /* of the flushes up to flush_done: the last one's */
 
 	/* the thread's own: */
-	void **batch;      /* max_batch records, NULL once released */
-	const void **data; /* what the exporter sees of them */
+	void **batch; /* max_batch records, NULL once released */
+	union {       /* what the exporter sees of them */
+		void *data;
+		const struct otel_span_data **spans;
+		const struct otel_log_data **logs;
+	};
 	struct otel_metric_data *metrics;
 	size_t metrics_size; /* allocated, in elements */
 	bool failing;        /* the last export failed, and that has been said */

@@ -32,12 +32,16 @@ otel_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% $(otlp_proto_cppflags) $(CURL
 	%D%/span.c %D%/thread.c %D%/tracer.c %D%/tracestate.c %D%/value.c
 # from configuration to the wire
 %C%_libotel_all_la_SOURCES += \
-	%D%/otlp_priv.h %D%/config.c %D%/otlp-endpoint.c %D%/exporter-console.c %D%/exporter-otlp.c \
+	%D%/otlp_priv.h %D%/config.c %D%/otlp-endpoint.c %D%/exporter-console.c %D%/exporter-otlp.c %D%/otlp-encode.c %D%/utf8.c \
+	%D%/otlp-answer.c %D%/otlp-client.c %D%/gzip.c \
 	%D%/lane_priv.h %D%/lane.c %D%/pipeline.c %D%/queue_priv.h %D%/queue.c
 # metrics: streams that outlive their instruments
 %C%_libotel_all_la_SOURCES += \
 	%D%/meter_priv.h %D%/meter.c %D%/meter-stream.c %D%/meter-series.c %D%/meter-attributes.c \
 	%D%/meter-collect.c %D%/instrument.c %D%/instrument-observable.c
+
+# Generated headers come first, also when one object is asked for by name.
+%D%/otlp-answer.c: | $(otlp_proto_built)
 
 lib_LTLIBRARIES += %D%/libotel.la
 %C%_libotel_la_SOURCES =

@@ -524,9 +524,9 @@ append(struct otelp_lane *lane, size_t *n, const struct otel_metric_data *metric
 		lane->metrics = grown;
 		lane->metrics_size = size;
 	}
-	if (count)
-		memcpy(lane->metrics + *n, metrics, count * sizeof *metrics);
-	*n += count;
+	for (size_t i = 0; i < count; i++)
+		if (metrics[i].n_points) /* an empty envelope is not sent */
+			lane->metrics[(*n)++] = metrics[i];
 	return 0;
 }
 
