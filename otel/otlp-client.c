@@ -40,7 +40,7 @@ int otelp_otlp_backoff_ms =
 struct otelp_otlp_client {
 	struct otel_otlp_config config;
 	int signal;
-	bool grpc, json, loopback;
+	bool grpc, h2c, json, loopback;
 	char url[700],
 		label[200]; /* the label is for messages: without user, password and query */
 	char error[CURL_ERROR_SIZE];
@@ -55,6 +55,8 @@ struct otelp_otlp_client {
 	atomic_uint_fast64_t retries;
 	int64_t not_before_ms; /* the receiver asked to be left alone until then */
 	bool odd_answer_said;
+	bool only_reuse,
+		unconnected; /* this transfer must not connect; it would have had to */
 
 	/* of the attempt that goes on: */
 	uint8_t *body;
@@ -279,15 +281,6 @@ set_tls(struct otelp_otlp_client *c)
 		curl_easy_setopt(c->easy, CURLOPT_SSLKEY, c->config.client_key);
 }
 
-static long
-http_version(const struct otelp_otlp_client *c)
-{
-	if (!c->grpc)
-		return CURL_HTTP_VERSION_1_1;
-	return strncmp(c->url, "https:", 6) == 0 ? CURL_HTTP_VERSION_2TLS
-	                                         : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-}
-
 static int
 open_handles(struct otelp_otlp_client *c)
 {
@@ -304,7 +297,8 @@ open_handles(struct otelp_otlp_client *c)
 		c->sockets[i] = -1;
 	curl_easy_setopt(c->easy, CURLOPT_URL, c->url);
 	curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION, http_version(c));
+	curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION,
+	                 c->grpc ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(c->easy, CURLOPT_USERAGENT,
 	                 "OTel-OTLP-Exporter-C/" PACKAGE_VERSION);
 	curl_easy_setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
@@ -381,6 +375,40 @@ perform(struct otelp_otlp_client *c, int64_t deadline_ms)
 	return code;
 }
 
+static bool
+is_connected(const struct otelp_otlp_client *c)
+{
+	for (int i = 0; i < MAX_SOCKETS; i++)
+		if (c->sockets[i] >= 0)
+			return true;
+	return false;
+}
+
+/*
+ * HTTP/2 without TLS is spoken by prior knowledge; but libcurl 7.88 greets the receiver once more when
+ * it takes up such a connection again, and breaks it. Asked for plain HTTP/2 it takes up the connection
+ * as it should, and would greet only a new one wrongly; so that is done without the right to connect.
+ */
+static CURLcode
+perform_h2c(struct otelp_otlp_client *c, int64_t deadline_ms)
+{
+	CURLcode code;
+
+	if (is_connected(c)) {
+		curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION,
+		                 (long)CURL_HTTP_VERSION_2_0);
+		c->unconnected = false;
+		c->only_reuse = true;
+		code = perform(c, deadline_ms);
+		c->only_reuse = false;
+		if (!c->unconnected)
+			return code;
+	}
+	curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION,
+	                 (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+	return perform(c, deadline_ms);
+}
+
 /* The value of grpc-timeout: at most eight digits, then the unit. */
 static struct curl_slist *
 with_grpc_timeout(struct curl_slist *last, int64_t left_ms)
@@ -423,7 +451,7 @@ attempt(struct otelp_otlp_client *c, const void *body, size_t len, int64_t deadl
 	}
 	last->next = timeout; /* for this attempt only */
 	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
-	code = perform(c, deadline_ms);
+	code = c->h2c ? perform_h2c(c, deadline_ms) : perform(c, deadline_ms);
 	last->next = NULL;
 	curl_slist_free_all(timeout);
 	return code;
@@ -775,6 +803,7 @@ otelp_otlp_client_new(const struct otel_otlp_config *config, int signal,
 	c->grpc = config->protocol == OTEL_PROTOCOL_GRPC;
 	c->json = config->protocol == OTEL_PROTOCOL_HTTP_JSON;
 	r = otelp_otlp_url(config, signal, c->url, sizeof c->url, &c->loopback, err);
+	c->h2c = c->grpc && strncmp(c->url, "http:", 5) == 0;
 	if (r == 0)
 		r = check_file("certificate", config->certificate, err);
 	if (r == 0)
