@@ -69,10 +69,17 @@ unlink_observable(struct otel_observable *observable)
 	*observable->prev = observable->next;
 	if (observable->next)
 		observable->next->prev = observable->prev;
-	if (observable->stream)
+	otelp_free(observable);
+}
+
+/* It is not called from now on; if it was the last of its stream, the sums there rest as they are. */
+static void
+retire(struct otel_observable *observable)
+{
+	if (!observable->ending && observable->stream)
 		atomic_fetch_sub_explicit(&observable->stream->n_callbacks, 1,
 		                          memory_order_relaxed);
-	otelp_free(observable);
+	observable->ending = true;
 }
 
 static bool
@@ -87,7 +94,7 @@ runs_here(const struct otel_meter_provider *provider,
 static void
 end(struct otel_meter_provider *provider, struct otel_observable *observable)
 {
-	observable->ending = true;
+	retire(observable);
 	if (runs_here(provider, observable)) {
 		observable->abandoned = true;
 		return;
@@ -118,7 +125,8 @@ otel_meter_quiet(struct otel_meter *meter)
 	pthread_mutex_lock(&otelp_metrics_lock);
 	for (observable = provider->observables; observable;
 	     observable = observable->next)
-		observable->ending |= observable->meter == meter;
+		if (observable->meter == meter)
+			retire(observable);
 	while (provider->running && provider->running->meter == meter &&
 	       !runs_here(provider, provider->running))
 		pthread_cond_wait(&otelp_metrics_observed, &otelp_metrics_lock);
@@ -134,7 +142,8 @@ otelp_observables_end(struct otel_meter_provider *provider, struct otel_meter *m
 	/* None of them is to be called any more while one of them is waited for. */
 	for (observable = provider->observables; observable;
 	     observable = observable->next)
-		observable->ending |= !meter || observable->meter == meter;
+		if (!meter || observable->meter == meter)
+			retire(observable);
 	do {
 		for (observable = provider->observables; observable;
 		     observable = observable->next)

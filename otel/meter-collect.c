@@ -17,8 +17,8 @@
 
 #define CHUNK_SIZE 16384
 
-struct otelp_chunk {
-	struct otelp_chunk *next;
+struct otelp_collection_chunk {
+	struct otelp_collection_chunk *next;
 	size_t size, used;
 	unsigned char data[] __attribute__((aligned(16)));
 };
@@ -26,7 +26,7 @@ struct otelp_chunk {
 static void *
 get(struct otelp_collection *collection, size_t size)
 {
-	struct otelp_chunk *chunk = collection->chunks;
+	struct otelp_collection_chunk *chunk = collection->chunks;
 	size_t room;
 	void *p;
 
@@ -49,7 +49,7 @@ get(struct otelp_collection *collection, size_t size)
 void
 otelp_collection_reset(struct otelp_collection *collection)
 {
-	struct otelp_chunk *chunk = collection->chunks, *next;
+	struct otelp_collection_chunk *chunk = collection->chunks, *next;
 
 	for (; chunk; chunk = next) {
 		next = chunk->next;

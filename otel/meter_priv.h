@@ -247,9 +247,9 @@ void otelp_observables_run(struct otel_meter_provider *provider);
 
 /* ---- providers: meter.c, meter-collect.c ---- */
 
-struct otelp_chunk;
+struct otelp_collection_chunk;
 struct otelp_collection { /* memory of one collection */
-	struct otelp_chunk *chunks;
+	struct otelp_collection_chunk *chunks;
 };
 void otelp_collection_reset(struct otelp_collection *collection);
 
