@@ -34,3 +34,34 @@ EXTRA_DIST += tests/data/otlp-examples
 	plugins/station/otlp-json.c plugins/station/query.c plugins/station/store.c
 %C%_test_station_CPPFLAGS = $(test_cppflags) -I$(top_srcdir)/plugins/station $(otlp_proto_cppflags) $(JANSSON_CFLAGS)
 %C%_test_station_LDADD = otel/proto/libotlp-proto.la otel/libotel.la $(CHECK_LIBS) $(JANSSON_LIBS) $(PROTOBUFC_LIBS)
+
+check_LTLIBRARIES += tests/fake/libfake.la
+tests_fake_libfake_la_SOURCES = tests/fake/svc-host.c tests/fake/svc-host.h
+tests_fake_libfake_la_CPPFLAGS = $(test_cppflags) $(JANSSON_CFLAGS)
+service_cppflags = $(space_cppflags) -I$(top_srcdir)/plugins $(JANSSON_CFLAGS)
+service_ldadd = tests/fake/libfake.la otel/libotel.la $(CHECK_LIBS) $(JANSSON_LIBS) -lm
+
+service_tests = %D%/test-hello %D%/test-iss-distance %D%/test-gateway %D%/test-geolocator %D%/test-propagation-probe %D%/test-upstream %D%/test-frontend
+check_PROGRAMS += $(service_tests)
+TESTS += $(service_tests)
+%C%_test_hello_SOURCES = %D%/test-hello.c
+%C%_test_hello_CPPFLAGS = $(service_cppflags)
+%C%_test_hello_LDADD = $(service_ldadd)
+%C%_test_iss_distance_SOURCES = %D%/test-iss-distance.c plugins/iss-distance-service/coordinates.c plugins/iss-distance-service/geodesic.c
+%C%_test_iss_distance_CPPFLAGS = $(service_cppflags) -I$(top_srcdir)/plugins/iss-distance-service
+%C%_test_iss_distance_LDADD = $(service_ldadd)
+%C%_test_gateway_SOURCES = %D%/test-gateway.c
+%C%_test_gateway_CPPFLAGS = $(service_cppflags)
+%C%_test_gateway_LDADD = $(service_ldadd)
+%C%_test_geolocator_SOURCES = %D%/test-geolocator.c plugins/geolocator-service/cache.c plugins/geolocator-service/search.c
+%C%_test_geolocator_CPPFLAGS = $(service_cppflags) -I$(top_srcdir)/plugins/geolocator-service
+%C%_test_geolocator_LDADD = $(service_ldadd)
+%C%_test_propagation_probe_SOURCES = %D%/test-propagation-probe.c
+%C%_test_propagation_probe_CPPFLAGS = $(service_cppflags)
+%C%_test_propagation_probe_LDADD = $(service_ldadd)
+%C%_test_upstream_SOURCES = %D%/test-upstream.c
+%C%_test_upstream_CPPFLAGS = $(service_cppflags)
+%C%_test_upstream_LDADD = plugins/space/libspace.la $(service_ldadd)
+%C%_test_frontend_SOURCES = %D%/test-frontend.c plugins/frontend/api.c
+%C%_test_frontend_CPPFLAGS = $(service_cppflags) -I$(top_srcdir)/plugins/frontend -I$(top_srcdir)/plugins/web
+%C%_test_frontend_LDADD = plugins/space/libspace.la plugins/web/libweb.la $(service_ldadd)
