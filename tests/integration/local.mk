@@ -7,7 +7,7 @@ FORCE:
 .PHONY: FORCE
 check_DATA += stage/.stamp
 CLEANFILES += stage.log
-INTEGRATION_TESTS =
+INTEGRATION_TESTS = %D%/test-application.py
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
 EXTRA_DIST += %D%/cupola.py
 if HAVE_PYTHON3
