@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The program as it would be installed, below the build folder; it finds its parts beside itself.
 stage/.stamp: all-am FORCE
-	@$(MAKE) $(AM_MAKEFLAGS) -s install prefix='$(abs_builddir)/stage' DESTDIR= >stage.log 2>&1 || { cat stage.log; exit 1; }
+	@$(MAKE) $(AM_MAKEFLAGS) -s install DESTDIR='$(abs_builddir)/stage' >stage.log 2>&1 || { cat stage.log; exit 1; }
 	@touch $@
 FORCE:
 .PHONY: FORCE
