@@ -31,13 +31,13 @@ host_switch(struct host_switch *from, struct host_switch *to)
 void
 host_switch_init(struct host_switch *sw, void *low, size_t size, void (*entry)(void))
 {
-	uint64_t *frame = (uint64_t *)(((uintptr_t)low + size) & ~(uintptr_t)15) - 10;
+	uint64_t *frame = (uint64_t *)(((uintptr_t)low + size) & ~(uintptr_t)15) - 11;
 	uint32_t mxcsr;
 	uint16_t x87;
 
 	__asm__("stmxcsr %0" : "=m"(mxcsr));
 	__asm__("fnstcw %0" : "=m"(x87));
-	memset(frame, 0, 10 * sizeof *frame);
+	memset(frame, 0, 11 * sizeof *frame);
 	frame[0] = mxcsr | (uint64_t)x87 << 32;
 	/* 1 ... 6: r15, r14, r13, r12, rbx, rbp */
 	frame[7] = (uint64_t)(uintptr_t)entry;

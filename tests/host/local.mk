@@ -13,7 +13,13 @@ TESTS += %D%/test-plugin
 %C%_test_plugin_LDADD = $(worker_test_ldadd)
 
 # Loops, fibers, what services call.
-check_PROGRAMS += %D%/test-fiber
-TESTS += %D%/test-fiber
-%C%_test_fiber_CPPFLAGS = $(test_cppflags) $(host_cppflags)
-%C%_test_fiber_LDADD = host/libhost.la $(CHECK_LIBS)
+runtime_test_cppflags = $(test_cppflags) $(host_cppflags)
+runtime_test_ldadd = host/libhost.la otel/libotel.la $(EVENT_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
+runtime_tests = %D%/test-fiber %D%/test-service
+EXTRA_DIST += %D%/serving.h
+check_PROGRAMS += $(runtime_tests)
+TESTS += $(runtime_tests)
+%C%_test_fiber_CPPFLAGS = $(runtime_test_cppflags)
+%C%_test_fiber_LDADD = $(runtime_test_ldadd)
+%C%_test_service_CPPFLAGS = $(runtime_test_cppflags)
+%C%_test_service_LDADD = $(runtime_test_ldadd)
