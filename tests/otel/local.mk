@@ -14,8 +14,26 @@ TESTS += $(meter_tests)
 %C%_test_meter_memory_LDADD = $(otel_test_ldadd)
 # traces, logs and what they stand on
 EXTRA_DIST += tests/fake/pipeline.h
-core_tests = %D%/test-span
+core_tests = \
+	%D%/test-baggage %D%/test-context %D%/test-log %D%/test-propagation %D%/test-resource \
+	%D%/test-sampler %D%/test-span %D%/test-thread %D%/test-value
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
+%C%_test_baggage_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_baggage_LDADD = $(otel_test_ldadd)
+%C%_test_context_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_context_LDADD = $(otel_test_ldadd)
+%C%_test_log_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_log_LDADD = $(otel_test_ldadd)
+%C%_test_propagation_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_propagation_LDADD = $(otel_test_ldadd)
+%C%_test_resource_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_resource_LDADD = $(otel_test_ldadd)
+%C%_test_sampler_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_sampler_LDADD = $(otel_test_ldadd)
 %C%_test_span_CPPFLAGS = $(otel_test_cppflags)
 %C%_test_span_LDADD = $(otel_test_ldadd)
+%C%_test_thread_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_thread_LDADD = $(otel_test_ldadd)
+%C%_test_value_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_value_LDADD = $(otel_test_ldadd)
