@@ -48,7 +48,7 @@ static __thread struct host_loop *current;
 static __thread void *signal_stack;
 
 int
-host_runtime_init(struct otel_error *err)
+host_loops_init(struct otel_error *err)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static bool done;

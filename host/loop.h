@@ -38,7 +38,7 @@ struct host_loop_config {
 };
 
 /* Once per process, before any thread: libcurl, libevent's locks, SIGPIPE ignored. Again is fine. */
-int host_runtime_init(struct otel_error *err);
+int host_loops_init(struct otel_error *err);
 
 OTEL_MUST_USE int host_loop_new(const struct host_loop_config *config,
                                 struct host_loop **out, struct otel_error *err);

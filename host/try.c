@@ -140,7 +140,7 @@ try_main(int argc, char **argv)
 	setrlimit(RLIMIT_CORE,
 	          &none); /* a trial that crashes is an answer, not an accident */
 	in = json_loadfd(atoi(argv[2]), 0, NULL);
-	r = host_runtime_init(&err);
+	r = host_loops_init(&err);
 	if (r == 0)
 		r = try_copy(argv[1], in, atoi(argv[3]), &err);
 	json_decref(in);

@@ -74,7 +74,7 @@ start_loop(void)
 {
 	struct host_loop_config config = { .name = "test" };
 
-	ck_assert_int_eq(host_runtime_init(NULL), 0);
+	ck_assert_int_eq(host_loops_init(NULL), 0);
 	ck_assert_int_eq(host_loop_new(&config, &loop, NULL), 0);
 }
 

@@ -737,7 +737,7 @@ START_TEST(a_start_that_fails_says_why)
 	struct host_service_config config = { .plugin = &plugin };
 	struct otel_error err = OTEL_ERROR_INIT;
 
-	ck_assert_int_eq(host_runtime_init(NULL), 0);
+	ck_assert_int_eq(host_loops_init(NULL), 0);
 	plugin.start = start_fails;
 	ck_assert_int_eq(host_service_new(&config, &service, &err), 0);
 	ck_assert_int_eq(host_service_start(service, 5 * SECONDS, &err), -EINVAL);
@@ -752,7 +752,7 @@ START_TEST(a_start_that_waits_too_long_is_given_up)
 	struct host_service_config config = { .plugin = &plugin };
 	struct otel_error err = OTEL_ERROR_INIT;
 
-	ck_assert_int_eq(host_runtime_init(NULL), 0);
+	ck_assert_int_eq(host_loops_init(NULL), 0);
 	plugin.start = start_waits;
 	ck_assert_int_eq(host_service_new(&config, &service, &err), 0);
 	ck_assert_int_eq(host_service_start(service, 10, &err), -ECANCELED);
