@@ -34,6 +34,7 @@ const struct conf_key conf_plugin_keys[] = {
 	{ "path",            SVC_PATH,     PLUGIN(path),               NULL },
 	{ "process",         CONF_NAME,    PLUGIN(process),            "main" },
 	{ "instrument",      CONF_FLAG,    PLUGIN(instrument),         NULL },
+	{ "untraced",        CONF_PATHS,   PLUGIN(untraced),           "" },
 	{ "listen",          CONF_LISTEN,  PLUGIN(listen),             "" },
 	{ "max_body",        SVC_SIZE,     PLUGIN(max_body),           NULL, 0, INT64_C(1) << 40 },
 	{ "max_requests",    SVC_INT,      PLUGIN(max_requests),       NULL, 1, 1000000 },

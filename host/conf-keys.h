@@ -17,7 +17,8 @@ enum conf_type { /* after those of enum svc_key_type; where a value is kept foll
 	         CONF_FLAG,   /* bool: yes or no */
 	         CONF_LEVEL,  /* int: enum host_level */
 	         CONF_FORMAT, /* int: enum host_log_format */
-	         CONF_NAME    /* char *: what may be a file's name too */
+	         CONF_NAME,   /* char *: what may be a file's name too */
+	         CONF_PATHS   /* char *: beginnings of paths, '!' before exceptions */
 };
 
 struct conf_key {

@@ -132,6 +132,23 @@ check_bounds(const struct conf_key *key, int64_t value, const char *text,
 	return 0;
 }
 
+/* Beginnings of paths, some with a '!' before them, separated by blanks. */
+static int
+parse_paths(const char *value, struct otel_error *err)
+{
+	for (const char *at = value + strspn(value, " \t"); *at; at += strspn(at, " \t")) {
+		size_t len = strcspn(at, " \t");
+
+		if (at[*at == '!'] != '/')
+			return otel_error_set(
+				err, -EINVAL,
+				"expected paths like /api or !/api, found \"%.*s\"",
+				(int)(len < 100 ? len : 100), at);
+		at += len;
+	}
+	return 0;
+}
+
 /* Stores `value` at the key's place in `object`. 0, or -EINVAL with "expected ..., found ...". */
 static int
 store(const struct conf_key *key, void *object, const char *value, const char *folder,
@@ -164,6 +181,9 @@ store(const struct conf_key *key, void *object, const char *value, const char *f
 				err, -EINVAL,
 				"expected a name of letters, digits, '_', '.' and '-', found \"%.100s\"",
 				value);
+		break;
+	case CONF_PATHS:
+		r = parse_paths(value, err);
 		break;
 	case CONF_SMALL:
 	case CONF_FLAG:
@@ -691,6 +711,7 @@ plugin_fini(struct host_plugin *plugin)
 	free(plugin->where);
 	free(plugin->path);
 	free(plugin->process);
+	free(plugin->untraced);
 	host_listen_free(plugin->listen, plugin->n_listen);
 	telemetry_fini(&plugin->telemetry);
 	settings_free(plugin->settings, plugin->n_settings);

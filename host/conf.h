@@ -92,6 +92,7 @@ struct host_plugin {
 	char *path; /* absolute */
 	char *process;
 	bool instrument;
+	char *untraced; /* paths that are told nothing of all the same: host_instrument_untraced */
 	struct host_listen *listen;
 	size_t n_listen;
 	int64_t max_body, max_requests,

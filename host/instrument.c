@@ -29,7 +29,7 @@ struct host_instrument {
 	struct otel_logger *logger;
 	struct otel_histogram *server_duration, *client_duration;
 	struct otel_up_down_counter *active;
-	const char *const *untraced;
+	char *untraced; /* NULL: everything is traced */
 };
 
 /* The conventions' advice for both durations, in seconds. */
@@ -46,7 +46,13 @@ host_instrument_new(const struct host_service_config *config,
 		return -ENOMEM;
 	instrument->tracer = config->http_tracer;
 	instrument->logger = config->http_logger;
-	instrument->untraced = config->untraced;
+	if (config->untraced && *config->untraced) {
+		instrument->untraced = strdup(config->untraced);
+		if (!instrument->untraced) {
+			free(instrument);
+			return -ENOMEM;
+		}
+	}
 	instrument->server_duration = otel_histogram_new(
 		config->http_meter, "http.server.request.duration", "s",
 		"Duration of HTTP server requests.", bounds,
@@ -65,6 +71,8 @@ host_instrument_new(const struct host_service_config *config,
 void
 host_instrument_free(struct host_instrument *instrument)
 {
+	if (instrument)
+		free(instrument->untraced);
 	free(instrument); /* the instruments are the meter's */
 }
 
@@ -103,15 +111,24 @@ get_field(void *carrier, const char *name, size_t i, const char **value, size_t 
 	return true;
 }
 
-static bool
-is_untraced(const struct host_instrument *instrument, const char *path)
+bool
+host_instrument_untraced(const char *list, const char *path)
 {
-	if (!instrument->untraced)
-		return false;
-	for (const char *const *prefix = instrument->untraced; *prefix; prefix++)
-		if (strncmp(path, *prefix, strlen(*prefix)) == 0)
-			return true;
-	return false;
+	size_t longest = 0;
+	bool untraced = false;
+
+	for (const char *at = list; at && *at;) {
+		size_t len = strcspn(at, " \t");
+		bool except = *at == '!';
+
+		if (len > except && len - except >= longest &&
+		    strncmp(path, at + except, len - except) == 0) {
+			longest = len - except;
+			untraced = !except;
+		}
+		at += len + strspn(at + len, " \t");
+	}
+	return untraced;
 }
 
 static const char *
@@ -162,7 +179,7 @@ host_instrument_begin(struct host_instrument *instrument,
                       struct host_instrument_request *r, struct http_exchange *x)
 {
 	memset(r, 0, sizeof *r);
-	if (!instrument || is_untraced(instrument, x->path))
+	if (!instrument || host_instrument_untraced(instrument->untraced, x->path))
 		return NULL;
 	r->traced = true;
 	r->start_ns = host_now_ns();

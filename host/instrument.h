@@ -29,6 +29,12 @@ OTEL_MUST_USE int host_instrument_new(const struct host_service_config *config,
                                       struct host_instrument **out);
 void host_instrument_free(struct host_instrument *instrument); /* NULL is fine */
 
+/*
+ * Whether `path` is told nothing of by a list of beginnings of paths, separated by blanks. The longest one
+ * that fits decides; with a `!` before it, it is an exception: "/ !/api/distance". NULL is an empty list. [any]
+ */
+bool host_instrument_untraced(const char *list, const char *path);
+
 /* ---- a request ---- */
 
 struct host_instrument_request {

@@ -57,8 +57,7 @@ struct host_service_config {
 	struct otel_tracer *http_tracer;
 	struct otel_meter *http_meter;
 	struct otel_logger *http_logger;
-	const char *const
-		*untraced; /* path prefixes for which nothing is made; ends with NULL */
+	const char *untraced; /* paths for which nothing is made, as in host.conf; [none] */
 
 	struct host_admission
 		*admission; /* shared by the plugin's generations; [one of its own] */
