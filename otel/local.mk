@@ -4,7 +4,8 @@ otelincludedir = $(includedir)/otel
 otelinclude_HEADERS = \
 	%D%/include/otel/error.h %D%/include/otel/value.h %D%/include/otel/context.h \
 	%D%/include/otel/baggage.h %D%/include/otel/propagation.h %D%/include/otel/trace.h \
-	%D%/include/otel/metrics.h %D%/include/otel/logs.h %D%/include/otel/sdk.h
+	%D%/include/otel/metrics.h %D%/include/otel/logs.h %D%/include/otel/sdk.h \
+	%D%/include/otel/prometheus.h
 
 # Keys and names of the semantic conventions, made at build time of a table (facts of the published
 # conventions, version 1.44.0) and carried by the tarball. Needed before anything is compiled.
@@ -38,7 +39,8 @@ otel_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% $(otlp_proto_cppflags) $(CURL
 # metrics: streams that outlive their instruments
 %C%_libotel_all_la_SOURCES += \
 	%D%/meter_priv.h %D%/meter.c %D%/meter-stream.c %D%/meter-series.c %D%/meter-attributes.c \
-	%D%/meter-collect.c %D%/instrument.c %D%/instrument-observable.c
+	%D%/meter-collect.c %D%/instrument.c %D%/instrument-observable.c \
+	%D%/prometheus_priv.h %D%/prometheus.c %D%/prometheus-text.c
 
 # Generated headers come first, also when one object is asked for by name.
 %D%/otlp-answer.c: | $(otlp_proto_built)

@@ -3,7 +3,8 @@
 otel_test_cppflags = $(test_cppflags) -I$(top_srcdir)/otel -I$(top_srcdir)/tests/otel
 otel_test_ldadd = otel/libotel-all.la $(CHECK_LIBS)
 EXTRA_DIST += %D%/meter-fixture.h
-meter_tests = %D%/test-meter %D%/test-meter-threads %D%/test-meter-memory
+meter_tests = %D%/test-meter %D%/test-meter-threads %D%/test-meter-memory \
+	%D%/test-prometheus
 check_PROGRAMS += $(meter_tests)
 TESTS += $(meter_tests)
 %C%_test_meter_CPPFLAGS = $(otel_test_cppflags)
@@ -12,6 +13,8 @@ TESTS += $(meter_tests)
 %C%_test_meter_threads_LDADD = $(otel_test_ldadd)
 %C%_test_meter_memory_CPPFLAGS = $(otel_test_cppflags)
 %C%_test_meter_memory_LDADD = $(otel_test_ldadd)
+%C%_test_prometheus_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_prometheus_LDADD = $(otel_test_ldadd)
 # traces, logs and what they stand on
 EXTRA_DIST += tests/fake/pipeline.h
 core_tests = \
