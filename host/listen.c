@@ -137,9 +137,6 @@ host_listen_parse(const char *value, struct host_listen **list, size_t *n,
 		struct host_listen *last = xgrow(&items, &n_items, sizeof *items);
 
 		r = parse_item(item, last, err);
-		for (size_t i = 0; !r && i + 1 < n_items; i++)
-			if (*last->label && !strcmp(items[i].label, last->label))
-				r = unreadable(err, "each label once", last->label);
 	}
 	free(copy);
 	if (r) {

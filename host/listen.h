@@ -14,7 +14,7 @@ struct host_listen;
 
 /*
  * Reads "[label=]address:port, ..." (commas or spaces between) over *list, whose old contents are freed.
- * Addresses are numeric, IPv6 in brackets; "localhost" is 127.0.0.1 and "*" all of IPv4. 0 or -EINVAL with
+ * Several may share a label. Addresses are numeric, IPv6 in brackets; "localhost" is 127.0.0.1 and "*" all of IPv4. 0 or -EINVAL with
  * "expected ..., found ...".
  */
 OTEL_MUST_USE int host_listen_parse(const char *value, struct host_listen **list,

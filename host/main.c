@@ -15,6 +15,7 @@
 #include "privileges.h"
 #include "suggest.h"
 #include "symbolise.h"
+#include "try.h"
 #include "worker-boot.h"
 
 extern const char host_version[];
@@ -114,6 +115,8 @@ helper(int argc, char **argv)
 		return host_describe_main(argv[2], argv[3]);
 	if (!strcmp(argv[1], "--symbolise") && argc == 2)
 		return host_symbolise_main(STDIN_FILENO);
+	if (!strcmp(argv[1], "--try"))
+		return try_main(argc - 1, argv + 1);
 	fprintf(stderr, "cupola: unknown option %s (cupola --help lists the commands)\n",
 	        argv[1]);
 	return EXIT_FAILURE;
