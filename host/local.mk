@@ -28,7 +28,11 @@ noinst_LTLIBRARIES += %D%/libhttp.la
 	%D%/worker-boot.c %D%/channel.c %D%/channel.h %D%/runtime-dir.c %D%/runtime-dir.h \
 	%D%/privileges.c %D%/privileges.h %D%/describe.c %D%/describe.h %D%/symbolise.c %D%/symbolise.h \
 	%D%/master.c %D%/master.h %D%/master_priv.h %D%/process.c %D%/post-mortem.c %D%/apply.c %D%/watch.c \
-	%D%/control.c %D%/control.h %D%/cli.c %D%/cli.h
+	%D%/control.c %D%/control.h %D%/cli.c %D%/cli.h %D%/cli-new.c %D%/cli-dev.c
+scaffolddir = $(pkgdatadir)/scaffold
+scaffold_files = %D%/scaffold/app.c.in %D%/scaffold/Makefile.in %D%/scaffold/host.conf.in %D%/scaffold/README.md.in
+scaffold_DATA = $(scaffold_files)
+EXTRA_DIST += $(scaffold_files)
 
 # Loops, fibers, what services call.
 %C%_libhost_la_SOURCES += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admission.h \

@@ -53,6 +53,11 @@ static const struct cli_command commands[] = {
 	  "Shows what runs: plugins, generations, requests, processes, restarts, the last crash of each.\n" },
 	{ "stop", "cs", 0, 0, cli_stop, "stop [-c FILE]",
 	  "Stops the running host: requests in flight are answered, telemetry is sent; returns when it has ended.\n" },
+	{ "new", "", 1, 1, cli_new, "new NAME",
+	  "Makes the folder NAME with a service that answers: app.c, Makefile, host.conf, README.md.\n" },
+	{ "dev", "cs", 1, 1, cli_dev, "dev DIR [-c FILE]",
+	  "Builds the service in DIR, loads it, and does both again whenever a file in DIR is saved. Uses the\n"
+	  "host that runs, or starts one.\n" },
 	{ "workshop", "", 0, 64, cli_later, "workshop ...", "The lessons. They come with a later release.\n" },
 	{ "check", "", 0, 64, cli_later, "check FILE",
 	  "Holds live telemetry against the assertions in FILE. It comes with a later release.\n" },
