@@ -35,8 +35,8 @@ struct dev {
 	struct cli_options *options;
 	char *dir, *name, *file; /* DIR absolute, its last part, DIR/NAME.so */
 	struct host_conf *conf;
-	pid_t host;      /* the host that we started; 0: there was one */
-	int control;     /* the connection that the plugin lives by; -1: not loaded yet */
+	pid_t host;  /* the host that we started; 0: there was one */
+	int control; /* the connection that the plugin lives by; -1: not loaded yet */
 	const char **sets; /* of --set, and of DIR/host.conf; owned */
 	size_t n_sets;
 };
@@ -85,16 +85,20 @@ read_own_conf(struct dev *dev)
 {
 	struct host_problems problems = { NULL, 0 };
 	struct ini ini = { NULL, 0 };
-	char *path = xasprintf("%s/host.conf", dev->dir), *section = xasprintf("plugin %s", dev->name);
+	char *path = xasprintf("%s/host.conf", dev->dir),
+	     *section = xasprintf("plugin %s", dev->name);
 
 	if (access(path, F_OK) == 0)
 		ini_read(&ini, path, &problems);
 	for (size_t i = 0; i < ini.n_sections; i++) {
 		if (strcmp(ini.sections[i].name, section))
-			host_problems_add(&problems, "%s: [%s]: expected [%s] alone, found another section",
-			                  ini.sections[i].where, ini.sections[i].name, section);
+			host_problems_add(
+				&problems,
+				"%s: [%s]: expected [%s] alone, found another section",
+				ini.sections[i].where, ini.sections[i].name, section);
 		for (size_t j = 0; j < ini.sections[i].n_entries; j++)
-			add_set(dev, xasprintf("%s.%s=%s", section, ini.sections[i].entries[j].key,
+			add_set(dev, xasprintf("%s.%s=%s", section,
+			                       ini.sections[i].entries[j].key,
 			                       ini.sections[i].entries[j].value));
 	}
 	add_set(dev, xasprintf("%s.path=%s", section, dev->file));
@@ -118,7 +122,8 @@ read_conf(struct dev *dev)
 		add_set(dev, xstrdup(dev->options->sets[i]));
 	r = read_own_conf(dev);
 	if (!r)
-		r = host_conf_read(cli_file(dev->options), dev->sets, dev->n_sets, &dev->conf, &problems);
+		r = host_conf_read(cli_file(dev->options), dev->sets, dev->n_sets,
+		                   &dev->conf, &problems);
 	for (size_t i = 0; i < problems.n; i++)
 		fprintf(stderr, "%s\n", problems.lines[i]);
 	host_problems_fini(&problems);
@@ -161,14 +166,15 @@ start_host(struct dev *dev)
 	while (dev->host > 0 && from && fgets(line, sizeof line, from))
 		if (!strcmp(line, "ready\n"))
 			return 0; /* `from` stays open: the host's later words must find somebody */
-	return cli_fail("dev", "the host did not start; its own words above say why"), -ECHILD;
+	return cli_fail("dev", "the host did not start; its own words above say why"),
+	       -ECHILD;
 }
 
 static int
 find_host(struct dev *dev)
 {
 	struct otel_error ignored = OTEL_ERROR_INIT;
-	int fd = host_runtime_connect(dev->conf->runtime_dir, &ignored);
+	int fd = host_rundir_connect(dev->conf->runtime_dir, &ignored);
 
 	if (fd >= 0) {
 		close(fd);
@@ -185,8 +191,9 @@ print_loaded(const struct dev *dev, const json_t *answer)
 	const json_t *address;
 	size_t i;
 
-	printf("%s: generation %d", dev->name, (int)json_integer_value(json_object_get(answer, "generation")));
-	json_array_foreach (json_object_get(answer, "listen"), i, address)
+	printf("%s: generation %d", dev->name,
+	       (int)json_integer_value(json_object_get(answer, "generation")));
+	json_array_foreach(json_object_get(answer, "listen"), i, address)
 		printf("%s http://%s", i ? "," : " at", json_string_value(address));
 	putchar('\n');
 	fflush(stdout);
@@ -225,15 +232,17 @@ load(struct dev *dev)
 	struct otel_error err = OTEL_ERROR_INIT;
 
 	if (access(dev->file, R_OK) < 0) {
-		fprintf(stderr, "%s: expected make to build it, found: %s\n", dev->file, strerror(errno));
+		fprintf(stderr, "%s: expected make to build it, found: %s\n", dev->file,
+		        strerror(errno));
 	} else if (dev->control >= 0) {
 		tell(dev, json_pack("{s:s,s:s}", "do", "reload", "plugin", dev->name));
 	} else {
-		dev->control = host_runtime_connect(dev->conf->runtime_dir, &err);
+		dev->control = host_rundir_connect(dev->conf->runtime_dir, &err);
 		if (dev->control < 0)
 			fprintf(stderr, "%s\n", err.message);
 		else
-			tell(dev, json_pack("{s:s,s:o}", "do", "load", "conf", host_plugin_to_json(plugin)));
+			tell(dev, json_pack("{s:s,s:o}", "do", "load", "conf",
+			                    host_plugin_to_json(plugin)));
 		if (err.code && dev->control >= 0) {
 			close(dev->control);
 			dev->control = -1;
@@ -249,7 +258,8 @@ is_source(const char *name)
 {
 	const char *dot = strrchr(name, '.');
 
-	return !strcmp(name, "Makefile") || (dot && (!strcmp(dot, ".c") || !strcmp(dot, ".h") || !strcmp(dot, ".mk")));
+	return !strcmp(name, "Makefile") ||
+	       (dot && (!strcmp(dot, ".c") || !strcmp(dot, ".h") || !strcmp(dot, ".mk")));
 }
 
 /* Whether the events that are there mean that a source was saved. */
@@ -301,7 +311,8 @@ watch(struct dev *dev)
 		if (host_has_ended(dev)) {
 			dev->host = 0;
 			close(fd);
-			return cli_fail("dev", "the host has ended; its own words above say why");
+			return cli_fail(
+				"dev", "the host has ended; its own words above say why");
 		}
 	}
 	close(fd);
@@ -336,7 +347,8 @@ cli_dev(struct cli_options *options)
 
 	dev.dir = realpath(options->rest[0], NULL);
 	if (!dev.dir)
-		return cli_fail("dev", "%s: %s; `cupola new NAME` makes one", options->rest[0], strerror(errno));
+		return cli_fail("dev", "%s: %s; `cupola new NAME` makes one",
+		                options->rest[0], strerror(errno));
 	dev.name = xstrdup(strrchr(dev.dir, '/') + 1);
 	dev.file = xasprintf("%s/%s.so", dev.dir, dev.name);
 	sigaction(SIGINT, &action, NULL);
@@ -345,7 +357,8 @@ cli_dev(struct cli_options *options)
 	if (read_conf(&dev) == 0 && find_host(&dev) == 0) {
 		if (build(&dev))
 			load(&dev);
-		printf("%s: watching; a save builds and reloads it, Ctrl-C ends\n", dev.dir);
+		printf("%s: watching; a save builds and reloads it, Ctrl-C ends\n",
+		       dev.dir);
 		fflush(stdout);
 		status = watch(&dev);
 	}

@@ -40,7 +40,7 @@ copy_part(const char *part, const char *name, const char *pkgconfig)
 	free(from);
 	free(to);
 	while (!r && fgets(line, sizeof line, in)) {
-		for (at = line; (mark = strchr(at, '@')); ) {
+		for (at = line; (mark = strchr(at, '@'));) {
 			fprintf(out, "%.*s", (int)(mark - at), at);
 			if (!strncmp(mark, "@NAME@", 6)) {
 				fputs(name, out);
@@ -69,27 +69,33 @@ cli_new(struct cli_options *options)
 	char *pkgconfig;
 
 	if (!name_is_fit(name))
-		return cli_fail("new",
-		                "expected a name of at most 63 lower-case letters, digits and '-', beginning with "
-		                "a letter, found \"%s\"",
-		                name);
+		return cli_fail(
+			"new",
+			"expected a name of at most 63 lower-case letters, digits and '-', beginning with "
+			"a letter, found \"%s\"",
+			name);
 	if (mkdir(name, 0777) < 0)
-		return cli_fail("new", "%s: %s", name,
-		                errno == EEXIST ? "it exists already; take another name, or remove it" :
-		                                  strerror(errno));
+		return cli_fail(
+			"new", "%s: %s", name,
+			errno == EEXIST
+				? "it exists already; take another name, or remove it"
+				: strerror(errno));
 	/* PREFIX/lib/cupola/plugins -> PREFIX/lib/pkgconfig */
-	pkgconfig = xasprintf("%.*spkgconfig", (int)(strlen(host_path_plugins()) - strlen("cupola/plugins")),
-	                      host_path_plugins());
+	pkgconfig = xasprintf(
+		"%.*spkgconfig",
+		(int)(strlen(host_path_plugins()) - strlen("cupola/plugins")),
+		host_path_plugins());
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		int r = copy_part(parts[i], name, pkgconfig);
 
 		if (r < 0) {
 			free(pkgconfig);
-			return cli_fail("new", "%s/%s from %s/scaffold: %s", name, parts[i], host_path_data(),
-			                strerror(-r));
+			return cli_fail("new", "%s/%s from %s/scaffold: %s", name,
+			                parts[i], host_path_data(), strerror(-r));
 		}
 	}
 	free(pkgconfig);
-	printf("%s/app.c is a service that answers. Next:\n\n    cupola dev %s\n", name, name);
+	printf("%s/app.c is a service that answers. Next:\n\n    cupola dev %s\n", name,
+	       name);
 	return EXIT_SUCCESS;
 }

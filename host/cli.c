@@ -159,7 +159,7 @@ cli_connect(const struct cli_options *options)
 	struct otel_error err = OTEL_ERROR_INIT;
 	char *path = host_conf_runtime_dir(cli_file(options), options->sets,
 	                                   options->n_sets);
-	int fd = host_runtime_connect(path, &err);
+	int fd = host_rundir_connect(path, &err);
 
 	free(path);
 	if (fd < 0)

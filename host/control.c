@@ -535,7 +535,7 @@ int
 control_new(struct master *master, struct control **out, struct otel_error *err)
 {
 	struct control *control;
-	int fd = host_runtime_listen(&master->runtime, err);
+	int fd = host_rundir_listen(&master->runtime, err);
 
 	if (fd < 0)
 		return fd;

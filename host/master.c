@@ -329,7 +329,7 @@ static int
 start(struct master *master, struct otel_error *err)
 {
 	struct process *process;
-	int r = host_runtime_init(&master->runtime, master->conf->runtime_dir,
+	int r = host_rundir_init(&master->runtime, master->conf->runtime_dir,
 	                          master->conf->user, err);
 
 	if (!r)
@@ -360,7 +360,7 @@ finish(struct master *master)
 		process_free(process);
 	master_close_sockets(master->admin, master->n_admin);
 	if (master->runtime.path)
-		host_runtime_fini(&master->runtime);
+		host_rundir_fini(&master->runtime);
 	control_free(
 		master->control); /* last: who waits for the end sees a folder that is free again */
 	host_conf_free(master->conf);

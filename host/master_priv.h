@@ -80,7 +80,7 @@ struct master {
 	const char *file;
 	const char *const *sets;
 	size_t n_sets;
-	struct host_runtime runtime;
+	struct host_rundir runtime;
 	struct process_list processes;
 	struct plugin_list plugins;
 	LIST_HEAD(, worker) workers; /* all children, the retiring too */

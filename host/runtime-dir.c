@@ -68,7 +68,7 @@ open_own(const char *path, struct otel_error *err)
 
 /* 0, or -EBUSY with the pid that the file holds. */
 static int
-lock(struct host_runtime *runtime, struct otel_error *err)
+lock(struct host_rundir *runtime, struct otel_error *err)
 {
 	char text[32] = "";
 	ssize_t n;
@@ -97,7 +97,7 @@ lock(struct host_runtime *runtime, struct otel_error *err)
 }
 
 static void
-empty_copies(const struct host_runtime *runtime)
+empty_copies(const struct host_rundir *runtime)
 {
 	int fd = openat(runtime->dir_fd, "copies", O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -115,7 +115,7 @@ empty_copies(const struct host_runtime *runtime)
 }
 
 static int
-make_copies(struct host_runtime *runtime, const char *user, struct otel_error *err)
+make_copies(struct host_rundir *runtime, const char *user, struct otel_error *err)
 {
 	const struct passwd *pw = *user ? getpwnam(user) : NULL;
 	uid_t uid = pw ? pw->pw_uid : geteuid();
@@ -135,12 +135,12 @@ make_copies(struct host_runtime *runtime, const char *user, struct otel_error *e
 }
 
 int
-host_runtime_init(struct host_runtime *runtime, const char *path, const char *user,
+host_rundir_init(struct host_rundir *runtime, const char *path, const char *user,
                   struct otel_error *err)
 {
 	int r;
 
-	*runtime = (struct host_runtime){ .dir_fd = -1, .lock_fd = -1 };
+	*runtime = (struct host_rundir){ .dir_fd = -1, .lock_fd = -1 };
 	runtime->path = xstrdup(path);
 	runtime->copies = xasprintf("%s/copies", path);
 	runtime->dir_fd = r = open_own(path, err);
@@ -149,12 +149,12 @@ host_runtime_init(struct host_runtime *runtime, const char *path, const char *us
 	if (!r)
 		r = make_copies(runtime, user, err);
 	if (r < 0)
-		host_runtime_fini(runtime);
+		host_rundir_fini(runtime);
 	return r;
 }
 
 void
-host_runtime_fini(struct host_runtime *runtime)
+host_rundir_fini(struct host_rundir *runtime)
 {
 	if (runtime->lock_fd >= 0) {
 		unlinkat(runtime->dir_fd, "control", 0);
@@ -166,7 +166,7 @@ host_runtime_fini(struct host_runtime *runtime)
 		close(runtime->dir_fd);
 	free(runtime->path);
 	free(runtime->copies);
-	*runtime = (struct host_runtime){ .dir_fd = -1, .lock_fd = -1 };
+	*runtime = (struct host_rundir){ .dir_fd = -1, .lock_fd = -1 };
 }
 
 /* ---- the control socket ---- */
@@ -182,7 +182,7 @@ make_socket(int dir_fd, struct sockaddr_un *address)
 }
 
 int
-host_runtime_listen(const struct host_runtime *runtime, struct otel_error *err)
+host_rundir_listen(const struct host_rundir *runtime, struct otel_error *err)
 {
 	struct sockaddr_un address;
 	int fd = make_socket(runtime->dir_fd, &address), r;
@@ -207,7 +207,7 @@ host_runtime_listen(const struct host_runtime *runtime, struct otel_error *err)
 }
 
 int
-host_runtime_connect(const char *path, struct otel_error *err)
+host_rundir_connect(const char *path, struct otel_error *err)
 {
 	int dir_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), fd, r;
 	struct sockaddr_un address;

@@ -16,7 +16,7 @@
 
 #include <otel/error.h>
 
-struct host_runtime {
+struct host_rundir {
 	char *path, *copies; /* absolute */
 	int dir_fd, lock_fd;
 };
@@ -26,15 +26,15 @@ struct host_runtime {
  * for our own. -EBUSY with the pid in *err when another host has it; -EPERM when the folder is not ours or
  * open to others.
  */
-OTEL_MUST_USE int host_runtime_init(struct host_runtime *runtime, const char *path,
+OTEL_MUST_USE int host_rundir_init(struct host_rundir *runtime, const char *path,
                                     const char *user, struct otel_error *err);
 /* Removes socket and copies; the folder and the lock's file stay, so that a waiting `run` cannot slip in between. */
-void host_runtime_fini(struct host_runtime *runtime);
+void host_rundir_fini(struct host_rundir *runtime);
 
 /* The control socket, listening, of mode 0600. The descriptor or -errno. */
-OTEL_MUST_USE int host_runtime_listen(const struct host_runtime *runtime,
+OTEL_MUST_USE int host_rundir_listen(const struct host_rundir *runtime,
                                       struct otel_error *err);
 /* Connects to the host of that folder. The descriptor, or -ENOENT / -ECONNREFUSED when none runs there. */
-OTEL_MUST_USE int host_runtime_connect(const char *path, struct otel_error *err);
+OTEL_MUST_USE int host_rundir_connect(const char *path, struct otel_error *err);
 
 #endif
