@@ -5,6 +5,7 @@
  *	GET /                            the page, from data_dir/frontend/app
  *	GET /api/distance?location=P     what gateway says, and in `traceresponse` which trace it was
  *	GET /api/iss, /api/suggest?q=    for the live map and while typing (api.h)
+ *	GET /api/trace?trace_id=         what the station has of a trace
  *	GET /api/about                   where the station is, and whose data this is
  */
 #include <errno.h>
@@ -71,6 +72,31 @@ reply_distance(const struct frontend *frontend, struct svc_request *req)
 	return svc_reply_text(req, 502, "gateway did not answer\n");
 }
 
+/*
+ * Spans of one trace, in OTLP/JSON. Asked for here and not by the page, so that a page asks its own service
+ * alone, whatever the station's address is for the browser.
+ */
+static int
+reply_trace(const struct frontend *frontend, struct svc_request *req)
+{
+	const char *trace_id = svc_query(req, "trace_id");
+	char url[MAX_URL];
+	struct svc_call call = { .url = url, .timeout_ms = 2000, .max_body = 4 << 20 };
+
+	if (!trace_id || strlen(trace_id) != 32 ||
+	    strspn(trace_id, "0123456789abcdef") != 32)
+		return svc_reply_text(req, 400, "trace_id is 32 hexadecimal digits\n");
+	if ((size_t)snprintf(url, sizeof url, "%s%s", frontend->station_url,
+	                     "/api/telemetry/spans") >= sizeof url ||
+	    svc_url_add(url, sizeof url, "trace_id", trace_id) < 0)
+		return svc_reply_text(req, 500, "station_url is too long\n");
+	SVC_RESPONSE(rsp, svc_http(frontend->host, &call));
+	svc_reply_header(req, "Cache-Control", "no-store");
+	if (rsp->status != 200)
+		return svc_reply_text(req, 502, "the station did not answer\n");
+	return svc_reply(req, 200, "application/json", rsp->body, rsp->len);
+}
+
 static int
 reply_about(const struct frontend *frontend, struct svc_request *req)
 {
@@ -104,6 +130,8 @@ frontend_handle(void *self, struct svc_request *req)
 		return api_iss(req, &frontend->iss);
 	if (strcmp(req->path, "/api/suggest") == 0)
 		return api_suggest(req, frontend->places);
+	if (strcmp(req->path, "/api/trace") == 0)
+		return reply_trace(frontend, req);
 	if (strcmp(req->path, "/api/about") == 0)
 		return reply_about(frontend, req);
 	if (!frontend->files)
@@ -152,7 +180,7 @@ load_page(struct frontend *frontend, struct otel_error *err)
 	}
 	if (r < 0)
 		return otel_error_set(err, r, "%s", page_err.message);
-	return files_allow(frontend->files, frontend->station_url, err);
+	return 0;
 }
 
 static int

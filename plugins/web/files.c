@@ -23,7 +23,6 @@ struct file {
 struct files {
 	struct file *list; /* sorted by path */
 	size_t n, bytes;
-	char origin[256]; /* of another service that pages may fetch from; "" for none */
 };
 
 static const char *
@@ -159,33 +158,6 @@ files_free(struct files *files)
 }
 
 int
-files_allow(struct files *files, const char *url, struct otel_error *err)
-{
-	const char *host = strstr(url, "://");
-	size_t len = host ? (size_t)(host - url) + 3 + strcspn(host + 3, "/?#") : 0;
-
-	/* It ends up in a header of a grammar of its own, where these separate. */
-	if (len == 0 || len >= sizeof files->origin || strcspn(url, " ;,") < len)
-		return otel_error_set(err, -EINVAL, "%s: not the URL of a service", url);
-	memcpy(files->origin, url, len);
-	files->origin[len] = '\0';
-	return 0;
-}
-
-static void
-add_policy(const struct files *files, struct svc_request *req)
-{
-	char policy[512];
-
-	snprintf(
-		policy, sizeof policy,
-		"default-src 'self'; connect-src 'self'%s%s; img-src 'self' data:; base-uri 'none'; "
-		"form-action 'self'; frame-ancestors 'self'; object-src 'none'",
-		*files->origin ? " " : "", files->origin);
-	svc_reply_header(req, "Content-Security-Policy", policy);
-}
-
-int
 files_reply(const struct files *files, struct svc_request *req)
 {
 	struct file key = { .path = (char *)(uintptr_t)(strcmp(req->path, "/")
@@ -207,7 +179,9 @@ files_reply(const struct files *files, struct svc_request *req)
 	                 "no-cache"); /* kept, but asked for: a reload is seen at once */
 	svc_reply_header(req, "X-Content-Type-Options", "nosniff");
 	svc_reply_header(req, "Referrer-Policy", "no-referrer");
-	add_policy(files, req);
+	svc_reply_header(req, "Content-Security-Policy",
+	                 "default-src 'self'; img-src 'self' data:; base-uri 'none'; "
+	                 "form-action 'self'; frame-ancestors 'self'; object-src 'none'");
 	have = svc_header(req, "if-none-match");
 	if (have && strstr(have, file->etag))
 		return svc_reply(req, 304, NULL, NULL, 0);

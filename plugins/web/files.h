@@ -17,10 +17,6 @@ struct files;
 OTEL_MUST_USE int files_new(const char *dir, struct files **out, struct otel_error *err);
 void files_free(struct files *files); /* NULL is fine */
 
-/* Lets the pages fetch from another service too, an http(s) URL; before the first request. 0, or -errno with *err. */
-OTEL_MUST_USE int files_allow(struct files *files, const char *url,
-                              struct otel_error *err);
-
 /* Answers GET and HEAD of "/" (index.html) and of each file; 404 and 405 otherwise. */
 int files_reply(const struct files *files, struct svc_request *req);
 

@@ -24,11 +24,6 @@ TESTS += $(runtime_tests)
 %C%_test_service_CPPFLAGS = $(runtime_test_cppflags)
 %C%_test_service_LDADD = $(runtime_test_ldadd)
 
-check_PROGRAMS += %D%/test-fiber
-TESTS += %D%/test-fiber
-%C%_test_fiber_CPPFLAGS = $(test_cppflags) $(host_cppflags)
-%C%_test_fiber_LDADD = host/libhost.la $(CHECK_LIBS)
-
 check_PROGRAMS += %D%/test-untraced
 TESTS += %D%/test-untraced
 %C%_test_untraced_CPPFLAGS = $(test_cppflags) $(host_cppflags)
