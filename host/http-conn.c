@@ -59,8 +59,8 @@ http_conn_reserve(struct http_conn *conn, size_t len)
 	return out->data + out->end;
 }
 
-static int
-conn_queue(struct http_conn *conn, const void *data, size_t len)
+int
+http_conn_queue(struct http_conn *conn, const void *data, size_t len)
 {
 	char *room = len ? http_conn_reserve(conn, len) : NULL;
 
@@ -74,8 +74,8 @@ conn_queue(struct http_conn *conn, const void *data, size_t len)
 }
 
 /* Writes the queue and then data, as much as the client takes; the rest of data is queued. */
-static int
-conn_send(struct http_conn *conn, const void *data, size_t len)
+int
+http_conn_send(struct http_conn *conn, const void *data, size_t len)
 {
 	size_t queued = http_conn_queued(conn), sent;
 	struct iovec parts[2] = {
@@ -100,12 +100,13 @@ conn_send(struct http_conn *conn, const void *data, size_t len)
 	conn->is_blocked = sent < queued + len;
 	if (sent < queued) {
 		conn->out->start += sent;
-		return conn_queue(conn, data, len);
+		return http_conn_queue(conn, data, len);
 	}
 	http_out_put(conn->server, conn->out);
 	conn->out = NULL;
 	sent -= queued;
-	return sent < len ? conn_queue(conn, (const char *)data + sent, len - sent) : 0;
+	return sent < len ? http_conn_queue(conn, (const char *)data + sent, len - sent)
+	                  : 0;
 }
 
 static int
@@ -126,14 +127,14 @@ http_conn_write(struct http_conn *conn, const void *data, size_t len)
 {
 	if (conn->is_blocked ||
 	    (conn->entered && http_conn_queued(conn) + len <= HTTP_OUT_FULL))
-		return conn_sent(conn, conn_queue(conn, data, len));
-	return conn_sent(conn, conn_send(conn, data, len));
+		return conn_sent(conn, http_conn_queue(conn, data, len));
+	return conn_sent(conn, http_conn_send(conn, data, len));
 }
 
 int
 http_conn_flush(struct http_conn *conn)
 {
-	return conn->is_blocked ? 0 : conn_sent(conn, conn_send(conn, NULL, 0));
+	return conn->is_blocked ? 0 : conn_sent(conn, http_conn_send(conn, NULL, 0));
 }
 
 /* ---- what is waited for ---- */
@@ -144,7 +145,7 @@ conn_has_room(const struct http_conn *conn)
 {
 	const struct http_in *in = conn->in;
 
-	if (conn->h2)
+	if (conn->state == HTTP_MULTIPLEXED)
 		return http_conn_queued(conn) < HTTP_OUT_FULL;
 	if (conn->state == HTTP_HEAD && http_conn_queued(conn) >= HTTP_OUT_FULL)
 		return false; /* it asks and asks and does not take the answers */
@@ -187,9 +188,9 @@ conn_wanted_wait(const struct http_conn *conn)
 {
 	if (conn->is_blocked)
 		return HTTP_WAIT_WRITE;
-	if (conn->h2)
-		return http_h2_wanted_wait(conn);
 	switch (conn->state) {
+	case HTTP_MULTIPLEXED:
+		return http_h2_wanted_wait(conn);
 	case HTTP_HEAD:
 		return conn->in ? HTTP_WAIT_HEAD : HTTP_WAIT_IDLE;
 	case HTTP_BODY:
@@ -342,7 +343,7 @@ static void
 conn_settle(struct http_conn *conn)
 {
 	if (http_conn_queued(conn) > 0 && !conn->is_blocked &&
-	    conn_send(conn, NULL, 0) < 0) {
+	    http_conn_send(conn, NULL, 0) < 0) {
 		http_conn_lost(conn, -ECONNRESET);
 		return;
 	}
@@ -422,7 +423,7 @@ conn_read_scratch(struct http_conn *conn)
 
 	if (n > 0) {
 		conn->server->counters.bytes_in += (size_t)n;
-		if (conn->h2)
+		if (conn->state == HTTP_MULTIPLEXED)
 			http_h2_input(conn, scratch, (size_t)n);
 	} else if (n == 0) {
 		conn_eof(conn);
@@ -479,7 +480,7 @@ static void
 conn_writable(struct http_conn *conn)
 {
 	conn->is_blocked = false;
-	if (conn_send(conn, NULL, 0) < 0) {
+	if (http_conn_send(conn, NULL, 0) < 0) {
 		http_conn_lost(conn, -ECONNRESET);
 		return;
 	}

@@ -146,8 +146,8 @@ put_fields(char *to, struct http_conn *conn, const struct http_field *fields, si
 
 /* ---- refusing ---- */
 
-static int
-refusal_count(struct http_counters *counters, int status)
+int
+http_refusal_count(struct http_counters *counters, int status)
 {
 	switch (status) {
 	case 408:
@@ -194,7 +194,7 @@ void
 http_h1_refuse(struct http_conn *conn, const struct http_refusal *no)
 {
 	struct http_slot *slot = conn->slot;
-	int why = refusal_count(&conn->server->counters, no->status);
+	int why = http_refusal_count(&conn->server->counters, no->status);
 
 	if (slot)
 		http_slot_detach(slot);
@@ -580,7 +580,8 @@ h1_head(struct http_conn *conn)
 	start = in->data + in->start;
 	len = in->end - in->start;
 	if (conn->is_fresh && len >= 4 && memcmp(start, "PRI ", 4) == 0) {
-		http_h2_start(conn);
+		if (http_h2_start(conn) < 0)
+			http_conn_close(conn, true);
 		return false;
 	}
 	slot = http_slot_get(server);

@@ -103,7 +103,8 @@ struct http_slot {
 	const char *peer;
 	int peer_port;
 	int status; /* of the reply */
-	bool is_head, is_streamed, is_begun, is_ended, is_chunked, is_bodyless;
+	bool is_head, is_streamed, is_begun, is_ended, is_chunked, is_bodyless,
+		is_shown /* the owner knows it: h2 */;
 	bool told_ready, wants_room;
 
 	char *body; /* own buffer, when the body did not lie in the input whole */
@@ -119,12 +120,13 @@ struct http_slot {
 };
 
 enum http_state {
-	HTTP_HEAD,     /* of the next request */
-	HTTP_BODY,     /* being collected */
-	HTTP_STREAMED, /* being read by the owner */
-	HTTP_OWNED,    /* complete; the reply is awaited */
-	HTTP_SKIP,     /* the reply is out, the rest of the body is not wanted */
-	HTTP_FLUSH,    /* no request follows; closed when all is written */
+	HTTP_HEAD,        /* of the next request */
+	HTTP_BODY,        /* being collected */
+	HTTP_STREAMED,    /* being read by the owner */
+	HTTP_OWNED,       /* complete; the reply is awaited */
+	HTTP_MULTIPLEXED, /* HTTP/2 */
+	HTTP_SKIP,        /* the reply is out, the rest of the body is not wanted */
+	HTTP_FLUSH,       /* no request follows; closed when all is written */
 	HTTP_LINGER, /* the same, but reading on so that a reset does not overtake the last answer */
 	HTTP_DEAD /* closed; waits for http_conn_leave */
 };
@@ -236,6 +238,9 @@ void http_conn_leave(struct http_conn *conn);
 int http_conn_write(struct http_conn *conn, const void *data, size_t len);
 int http_conn_flush(
 	struct http_conn *conn); /* as far as the client takes it; fails as write does */
+/* The two halves of it, which leave failing to the caller. 0, -ECANCELED, -ENOMEM. */
+int http_conn_queue(struct http_conn *conn, const void *data, size_t len);
+int http_conn_send(struct http_conn *conn, const void *data, size_t len);
 /* After input was taken: reads on. */
 void http_conn_rearm(struct http_conn *conn);
 /* Room for len bytes at the queue's end, to be counted by adding to conn->out->end. NULL without memory. */
@@ -276,6 +281,9 @@ enum http_role {
 enum http_role http_field_role(const char *name);
 
 /* ---- http-h1.c, http-h2.c ---- */
+
+/* Counts a refusal by its status and names it for on_gone. */
+int http_refusal_count(struct http_counters *counters, int status);
 
 /* Bytes that were read to where conn->in or http_h1_direct said. */
 void http_h1_input(struct http_conn *conn, size_t len);
