@@ -313,11 +313,24 @@ crash_setup(int fd, struct otel_error *err)
 	return 0;
 }
 
+/* Loops block what is not a fault, but have to answer and to be ended. */
+static void
+unblock_ours(void)
+{
+	sigset_t ours;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGABRT);
+	sigaddset(&ours, sample_signal());
+	pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+}
+
 void
 crash_thread_begin(void)
 {
 	stack_t stack = { .ss_size = ALTERNATE_STACK };
 
+	unblock_ours();
 	if (alternate_stack)
 		return;
 	stack.ss_sp = mmap(NULL, ALTERNATE_STACK, PROT_READ | PROT_WRITE,

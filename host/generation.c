@@ -35,6 +35,7 @@ struct generation {
 	char *copy;
 	struct plugin *plugin;
 	struct settings settings;
+	char *untraced; /* of its section, which may be replaced before it ends */
 	struct voice *voice;
 	struct otel_meter *meter, *http_meter;
 	struct host_service *service;
@@ -59,6 +60,8 @@ release(struct generation *gen)
 	voice_unref(gen->voice);
 	gen->voice = NULL;
 	settings_fini(&gen->settings);
+	free(gen->untraced);
+	gen->untraced = NULL;
 }
 
 /* Copes with half of one, as with NULL. */
@@ -154,7 +157,7 @@ make_service(struct generation *gen, const struct host_plugin *conf,
 		.meter = gen->meter,
 		.logger = voice_logger(gen->voice, table->name, table->version),
 		.instrument = conf->instrument,
-		.untraced = conf->untraced,
+		.untraced = gen->untraced,
 		.http_tracer = gen->voice ? gen->voice->http_tracer : NULL,
 		.http_meter = gen->http_meter,
 		.http_logger = gen->voice ? gen->voice->http_logger : NULL,
@@ -196,6 +199,8 @@ bring_up(struct generation *gen, const struct host_plugin *conf, struct otel_err
 	if (r == 0)
 		r = settings_init(&gen->settings, conf, mount->site->folder,
 		                  gen->plugin->table->keys, err);
+	if (r == 0 && conf->untraced && !(gen->untraced = strdup(conf->untraced)))
+		r = otel_error_set(err, -ENOMEM, "%s: out of memory", conf->path);
 	if (r == 0)
 		r = make_voice(gen, conf, err);
 	if (r == 0)
@@ -300,6 +305,10 @@ prepare(struct mount *mount, const struct load_order *order,
 	then = host_now_ns();
 	if (r == 0)
 		r = bring_up(gen, conf, err);
+	/* Sockets are dealt out once and for all, by what the first load that works wants. */
+	if (r == 0 && !mount->has_flags && !atomic_load(&mount->is_listening))
+		atomic_store(&mount->is_on_all_loops,
+		             (gen->plugin->table->flags & SVC_CONCURRENT) != 0);
 	if (r == 0)
 		r = attach(gen, err);
 	report->start_ms = ms_since(&then);
@@ -446,18 +455,13 @@ retire(struct generation *gen, int drain_ms, struct farewell *farewell)
 
 /* ---- telling ---- */
 
-/* Under the voice of what serves; of what never did, under one without a version. */
 static void
-tell_refused(struct mount *mount, const struct host_plugin *conf, const char *message)
+tell_refused(struct mount *mount, const char *message)
 {
-	struct voice *voice = mount_voice(mount);
+	struct voice *voice = mount_some_voice(mount);
 
 	host_log_about(HOST_ERROR, mount->name, "%s%s", message,
 	               atomic_load(&mount->current) ? "; what was running goes on" : "");
-	if (!voice && mount->site->telemetry &&
-	    telemetry_voice(mount->site->telemetry, mount->name, "", mount->instance_id,
-	                    &conf->telemetry, &voice, NULL) < 0)
-		return;
 	voice_tell(voice, OTEL_ERROR, "refused", 0, "%s", message);
 	voice_unref(voice);
 }
@@ -553,7 +557,7 @@ load(struct mount *mount, const struct load_order *order, mount_report *report_f
 			atomic_store(&mount->state, MOUNT_FAILED);
 		}
 		atomic_fetch_add(&mount->refused_loads, 1);
-		tell_refused(mount, conf, err ? err->message : strerror(-r));
+		tell_refused(mount, err ? err->message : strerror(-r));
 		if (order->conf)
 			host_plugin_free(order->conf);
 		return r;
@@ -718,6 +722,21 @@ mount_voice(struct mount *mount)
 
 	pthread_mutex_lock(&mount->peek);
 	voice = voice_ref(mount->voice);
+	pthread_mutex_unlock(&mount->peek);
+	return voice;
+}
+
+struct voice *
+mount_some_voice(struct mount *mount)
+{
+	struct voice *voice = mount_voice(mount);
+
+	if (voice || !mount->site->telemetry)
+		return voice;
+	pthread_mutex_lock(&mount->peek);
+	if (telemetry_voice(mount->site->telemetry, mount->name, "", mount->instance_id,
+	                    &mount->conf->telemetry, &voice, NULL) < 0)
+		voice = NULL;
 	pthread_mutex_unlock(&mount->peek);
 	return voice;
 }

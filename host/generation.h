@@ -75,9 +75,10 @@ struct mount {
 	struct voice *voice;      /* of the last load */
 
 	char *instance_id;
-	struct host_loop *home; /* the loop of a service that is not concurrent */
-	atomic_bool
-		is_on_all_loops; /* its sockets are shared out; set before loops run */
+	struct host_loop *home;   /* the loop of a service that is not concurrent */
+	atomic_bool is_listening; /* its sockets are accepted from */
+	/* Settled by the first load, or by listening without one. */
+	atomic_bool is_on_all_loops;
 	atomic_uint state, n_parked; /* state: enum mount_state */
 	atomic_uint previous;        /* the generation before the current one; 0: none */
 	atomic_uint_fast64_t reloads, refused_loads;
@@ -144,5 +145,7 @@ struct json_t *mount_status_json(struct mount *mount);
 
 /* The voice of its last load, with a reference, or NULL. Not [loop]. */
 struct voice *mount_voice(struct mount *mount);
+/* The same, or else one without a version, for what happened before there was any. */
+struct voice *mount_some_voice(struct mount *mount);
 
 #endif

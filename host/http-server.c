@@ -352,8 +352,8 @@ fail:
 	                      strerror(-r));
 }
 
-static void
-listener_close(struct http_listener *listener)
+void
+http_listener_close(struct http_listener *listener)
 {
 	int fd;
 
@@ -431,7 +431,7 @@ http_server_drain(struct http_server *server, uint32_t quiet_ms, void (*done)(vo
 	server->drained = done;
 	server->drained_arg = arg;
 	SLIST_FOREACH(listener, &server->listeners, link)
-	listener_close(listener);
+	http_listener_close(listener);
 	server->wait_ms[HTTP_WAIT_IDLE] = quiet_ms > 0 ? quiet_ms : 1;
 	if (server->is_ticking)
 		tick_start(server);
@@ -523,7 +523,7 @@ http_server_free(struct http_server *server)
 		struct http_listener *listener = SLIST_FIRST(&server->listeners);
 
 		SLIST_REMOVE_HEAD(&server->listeners, link);
-		listener_close(listener);
+		http_listener_close(listener);
 		free(listener);
 	}
 	if (server->tick)

@@ -150,6 +150,8 @@ void http_server_free(struct http_server *server);
 
 const struct http_counters *http_server_counters(const struct http_server *server);
 
+/* Accepts no more, and closes the socket; connections that came by it live on. Again is fine. */
+void http_listener_close(struct http_listener *listener);
 const char *http_listener_label(const struct http_listener *listener);
 void *http_listener_owner(const struct http_listener *listener);
 void http_listener_set_max_body(struct http_listener *listener, size_t max_body);

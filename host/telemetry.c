@@ -377,6 +377,26 @@ voice_tell(struct voice *voice, int severity, const char *event, unsigned genera
 	otel_logger_emit(voice->http_logger, &record);
 }
 
+void
+voice_tell_crash(struct voice *voice, const char *text)
+{
+	size_t first = text ? strcspn(text, "\n") : 0;
+	struct otel_attribute attributes[] = {
+		OTEL_STRN("exception.message", text, first),
+		OTEL_STR("exception.stacktrace", text),
+	};
+	const struct otel_log_record record = {
+		.severity = OTEL_FATAL,
+		.event_name = "cupola.service.crashed",
+		.body = otel_value_string_n(text, first),
+		.attributes = attributes,
+		.n_attributes = 2,
+	};
+
+	if (voice && voice->http_logger && text)
+		otel_logger_emit(voice->http_logger, &record);
+}
+
 /* ---- the process's ---- */
 
 static void

@@ -79,6 +79,9 @@ OTEL_PRINTF(5, 6)
 void voice_tell(struct voice *voice, int severity, const char *event, unsigned generation,
                 const char *fmt, ...);
 
+/* The same of a crash: the first line of `text` is the record's body, the whole its stack. NULLs are fine. [any] */
+void voice_tell_crash(struct voice *voice, const char *text);
+
 /* Calls fn for every voice, the host's included, under the lock. [any] */
 void telemetry_each(struct telemetry *telemetry,
                     void (*fn)(struct voice *voice, void *arg), void *arg);

@@ -154,30 +154,6 @@ try_main(int argc, char **argv)
 	_exit(EXIT_SUCCESS);
 }
 
-int
-describe_main(int argc, char **argv)
-{
-	struct otel_error err = OTEL_ERROR_INIT;
-	struct plugin *plugin;
-	json_t *json;
-
-	if (argc != 2) {
-		fprintf(stderr,
-		        "cupola --describe FILE: it needs the file of one plugin\n");
-		return EXIT_FAILURE;
-	}
-	if (plugin_open(argv[1], argv[1], NULL, &plugin, &err) < 0) {
-		fprintf(stderr, "%s\n", err.message);
-		return EXIT_FAILURE;
-	}
-	json = plugin_describe(plugin->table);
-	if (json && json_dumpf(json, stdout, 0) == 0)
-		putchar('\n');
-	json_decref(json);
-	plugin_close(plugin);
-	return ferror(stdout) || fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 /* ---- the parent ---- */
 
 static int

@@ -27,10 +27,4 @@ OTEL_MUST_USE int try_plugin(const struct trial *trial, struct otel_error *err);
 /* `cupola --try COPY IN OUT`: started by try_plugin. The exit status. */
 int try_main(int argc, char **argv);
 
-/*
- * `cupola --describe FILE`: its name, version, flags and keys as JSON on stdout, for check-config. The exit
- * status, with the sentence on stderr.
- */
-int describe_main(int argc, char **argv);
-
 #endif
