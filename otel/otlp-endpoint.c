@@ -114,6 +114,11 @@ otelp_otlp_url(const struct otel_otlp_config *config, int signal, char *out, siz
 			err, -EINVAL,
 			"OTLP endpoint %s: a base for all signals has no query",
 			config->endpoint);
+	/* libcurl would take the first word of the path for the host. */
+	if (*config->endpoint &&
+	    !strcspn(config->endpoint + scheme_len(config->endpoint), "/?#"))
+		return otel_error_set(err, -EINVAL, "OTLP endpoint %s: no host",
+		                      config->endpoint);
 	n = grpc ? grpc_url(config, signal, out, size)
 	         : http_url(config, signal, out, size);
 	if (n < 0 || (size_t)n >= size)

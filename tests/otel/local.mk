@@ -40,3 +40,13 @@ TESTS += $(core_tests)
 %C%_test_thread_LDADD = $(otel_test_ldadd)
 %C%_test_value_CPPFLAGS = $(otel_test_cppflags)
 %C%_test_value_LDADD = $(otel_test_ldadd)
+# from configuration to the wire
+export_tests = %D%/test-config %D%/test-queue %D%/test-otlp-encode
+check_PROGRAMS += $(export_tests)
+TESTS += $(export_tests)
+%C%_test_config_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_config_LDADD = $(otel_test_ldadd)
+%C%_test_queue_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_queue_LDADD = $(otel_test_ldadd)
+%C%_test_otlp_encode_CPPFLAGS = $(otel_test_cppflags) $(otlp_proto_cppflags)
+%C%_test_otlp_encode_LDADD = $(otel_test_ldadd)
