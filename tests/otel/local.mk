@@ -41,7 +41,7 @@ TESTS += $(core_tests)
 %C%_test_value_CPPFLAGS = $(otel_test_cppflags)
 %C%_test_value_LDADD = $(otel_test_ldadd)
 # from configuration to the wire
-export_tests = %D%/test-config %D%/test-queue %D%/test-otlp-encode
+export_tests = %D%/test-config %D%/test-queue %D%/test-otlp-encode %D%/test-pipeline
 check_PROGRAMS += $(export_tests)
 TESTS += $(export_tests)
 %C%_test_config_CPPFLAGS = $(otel_test_cppflags)
@@ -50,3 +50,5 @@ TESTS += $(export_tests)
 %C%_test_queue_LDADD = $(otel_test_ldadd)
 %C%_test_otlp_encode_CPPFLAGS = $(otel_test_cppflags) $(otlp_proto_cppflags)
 %C%_test_otlp_encode_LDADD = $(otel_test_ldadd)
+%C%_test_pipeline_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_pipeline_LDADD = $(otel_test_ldadd)
