@@ -49,3 +49,8 @@ TESTS += %D%/test-http-server
 %C%_test_http_server_SOURCES = %D%/test-http-server.c %D%/http-fixture.c %D%/http-fixture.h
 %C%_test_http_server_CPPFLAGS = $(http_test_cppflags)
 %C%_test_http_server_LDADD = $(http_test_ldadd)
+# Configuration, the master, what a person types.
+check_PROGRAMS += %D%/test-config
+TESTS += %D%/test-config
+%C%_test_config_CPPFLAGS = $(test_cppflags) $(host_cppflags)
+%C%_test_config_LDADD = host/libhost.la $(CHECK_LIBS)
