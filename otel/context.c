@@ -13,8 +13,11 @@
 static __thread struct otel_context *current __attribute__((tls_model("initial-exec")));
 
 struct otel_context_key {
-	char name[1]; /* for a debugger */
+	struct otel_context_key *next; /* never freed, but never lost either */
+	char name[1];                  /* for a debugger */
 };
+
+static _Atomic(struct otel_context_key *) keys;
 
 /* Immutable; contexts share the tails of their lists. */
 struct otelp_context_entry {
@@ -135,6 +138,10 @@ otel_context_key_new(const char *name)
 	if (!key)
 		return NULL;
 	memcpy(key->name, name ? name : "", len + 1);
+	key->next = atomic_load_explicit(&keys, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(
+		&keys, &key->next, key, memory_order_release, memory_order_relaxed))
+		;
 	return key;
 }
 

@@ -168,7 +168,7 @@ END_TEST
 START_TEST(limits_hold)
 {
 	struct otel_attribute attributes[5];
-	char keys[5][3];
+	char keys[5][16];
 
 	fake.config.limits.log_attribute_count = 4;
 	fake.config.limits.log_attribute_value_length = 2;
