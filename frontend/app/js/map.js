@@ -27,16 +27,19 @@ function graticule() {
   return svg("path", { class: "graticule", d });
 }
 
-/** A label beside its point, on the side where there is room. */
-function label(point, text) {
+/** Something drawn at a point in pixels of the screen, with its label on the side where there is room. */
+function mark(point, text, ...shapes) {
   const right = point[0] < 120;
-  return svg("text", { class: "map-label", x: Number(x(point[0])) + (right ? 14 : -14), y: Number(y(point[1])) + 5, "text-anchor": right ? "start" : "end" }, text);
+  const label = svg("text", { class: "map-label", x: right ? 14 : -14, y: 5, "text-anchor": right ? "start" : "end" }, text);
+  return svg("g", { transform: `translate(${x(point[0])} ${y(point[1])})` }, svg("g", { class: "mark" }, shapes, label));
 }
 
 export function worldMap(figure) {
   const layers = Object.fromEntries(["land", "night", "track", "line", "place", "iss"].map((name) => [name, svg("g", { class: `layer-${name}` })]));
   const title = svg("title", {}, "World map");
-  figure.append(svg("svg", { viewBox: `0 0 ${360 * SCALE} ${180 * SCALE}`, role: "img" }, title, graticule(), Object.values(layers)));
+  const picture = svg("svg", { viewBox: `0 0 ${360 * SCALE} ${180 * SCALE}`, role: "img" }, title, graticule(), Object.values(layers));
+  figure.append(picture);
+  new ResizeObserver(() => picture.style.setProperty("--u", (360 * SCALE) / Math.max(1, picture.clientWidth))).observe(picture);
 
   return {
     land({ rings }) {
@@ -60,17 +63,12 @@ export function worldMap(figure) {
     },
 
     iss(point) {
-      const at = `translate(${x(point[0])} ${y(point[1])})`;
-      fill(
-        layers.iss,
-        svg("g", { transform: at }, svg("circle", { class: "iss-halo", r: 13 }), svg("path", { class: "iss-mark", d: "M-9-6h4v4h3v-3h4v3h3v-4h4v12h-4v-4h-3v3h-4v-3h-3v4h-4z" })),
-        label(point, "ISS"),
-      );
+      fill(layers.iss, mark(point, "ISS", svg("circle", { class: "iss-halo", r: 13 }), svg("path", { class: "iss-mark", d: "M-9-6h4v4h3v-3h4v3h3v-4h4v12h-4v-4h-3v3h-4v-3h-3v4h-4z" })));
       title.textContent = `World map; the ISS is over ${point[1].toFixed(1)}°, ${point[0].toFixed(1)}°`;
     },
 
     place(point, name) {
-      fill(layers.place, svg("circle", { class: "place-dot", cx: x(point[0]), cy: y(point[1]), r: 6 }), label(point, name));
+      fill(layers.place, mark(point, name, svg("circle", { class: "place-dot", r: 5 })));
     },
 
     /** `run` draws the line as it runs; without it the line just moves along. */

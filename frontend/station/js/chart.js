@@ -30,7 +30,8 @@ export function chart({ title, detail, lines }) {
   const all = lines.flatMap((l) => l.points);
   const [from, to] = [Math.min(...all.map((p) => p[0])), Math.max(...all.map((p) => p[0]))];
   const low = Math.min(0, ...all.map((p) => p[1]));
-  const high = Math.max(low + 1e-9, ...all.map((p) => p[1]));
+  const most = Math.max(low, ...all.map((p) => p[1]));
+  const high = most > low ? most : low + 1;
   const tick = step(high - low);
   const top = Math.ceil(high / tick) * tick || 1;
   const x = (t) => LEFT + ((t - from) / Math.max(1, to - from)) * (WIDTH - LEFT - 8);

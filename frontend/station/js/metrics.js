@@ -38,7 +38,12 @@ export function percentile(counts, bounds, share) {
 }
 
 const seconds = (p, previous) => Math.max(0.001, (p.time - (previous ? previous.time : p.start)) / 1000);
-const label = (s) => [s.service, ...Object.entries(s.attributes).map(([k, v]) => `${k}=${show(v)}`)].join(" · ");
+
+/** Names a line by its service and by those attributes in which the lines of one chart differ. */
+function labels(list) {
+  const keys = [...new Set(list.flatMap((s) => Object.keys(s.attributes)))].filter((key) => new Set(list.map((s) => show(s.attributes[key] ?? ""))).size > 1);
+  return (s) => [s.service, ...keys.filter((key) => key in s.attributes).map((key) => (keys.length > 1 ? `${key}=${show(s.attributes[key])}` : show(s.attributes[key])))].join(" · ");
+}
 
 function rate(s) {
   return increase(s.points, s.delta, (p) => p.value).map(([p, added], i) => [p.time, added / seconds(p, s.delta ? null : s.points[i])]);
@@ -50,6 +55,7 @@ function percentiles(s, share) {
 }
 
 function linesOf(list) {
+  const label = labels(list);
   return list
     .flatMap((s) => {
       const colour = serviceColour(s.service);

@@ -57,10 +57,23 @@ function scaleOf(rows) {
   return { from, length, share: (t) => Number(t - from) / length };
 }
 
+/** The duration stands where there is room: behind the bar, before it, or at its end inside. */
+const side = (left, width) => (left + width < 86 ? "behind" : left > 14 ? "before" : "inside");
+function tookStyle(left, width) {
+  const place = side(left, width);
+  return place === "behind" ? { left: `${left + width}%` } : { right: place === "before" ? `${100 - left}%` : `${100 - left - width}%` };
+}
+
+/** "GET" alone says little: the path that was asked for goes with it. */
+export function title(span) {
+  const a = span.attributes;
+  const path = a["http.route"] || a["url.path"] || (a["url.full"] && URL.canParse(a["url.full"]) ? new URL(a["url.full"]).pathname : "");
+  return path && !span.name.includes(path) ? `${span.name} ${path}` : span.name || "(no name)";
+}
+
 function bar(span, scale) {
   const left = scale.share(span.start) * 100;
   const width = Math.max(0, scale.share(span.end) * 100 - left);
-  const after = left + width < 78;
   return [
     h(
       "span",
@@ -68,7 +81,7 @@ function bar(span, scale) {
       selfTime(span).map(([a, b]) => h("i", { style: { left: `${a * 100}%`, width: `${(b - a) * 100}%` } })),
     ),
     span.events.map((e) => h("span", { class: "event", title: e.name, style: { left: `${Math.min(100, scale.share(e.time) * 100)}%` } })),
-    h("span", { class: "took", style: after ? { left: `${left + width}%` } : { right: `${100 - left}%` } }, duration(span.end - span.start)),
+    h("span", { class: `took ${side(left, width)}`, style: tookStyle(left, width) }, duration(span.end - span.start)),
   ];
 }
 
@@ -92,7 +105,7 @@ function rowOf(span, scale) {
       { class: "name", title: `${span.service}: ${span.name}` },
       h("span", { class: "swatch" }),
       failed && h("span", { class: "bad", title: span.statusMessage }, "⚠"),
-      h("b", {}, span.name || "(no name)"),
+      h("b", {}, title(span)),
       h("small", {}, span.service, span.orphan && " · its parent has not arrived"),
     ),
     h("div", { class: "lane" }, bar(span, scale)),
@@ -119,7 +132,7 @@ function minimap(rows, scale) {
 }
 
 function axis(scale) {
-  return h("div", { class: "axis-row number" }, [0, 0.25, 0.5, 0.75, 1].map((t) => h("span", { style: { left: `${t * 100}%` } }, duration(t * scale.length))));
+  return h("div", { class: "axis-row number" }, [0, 0.25, 0.5, 0.75, 1].map((t) => h("span", { style: { left: `${t * 100}%` } }, t ? duration(t * scale.length) : "0")));
 }
 
 function hoverLine(waterfall) {
@@ -144,7 +157,7 @@ function draw() {
   waterfall.append(hoverLine(waterfall));
   fill(
     root,
-    h("div", { class: "bar" }, h("a", { href: "#/traces", title: "back to the list (Esc)" }, "← Traces"), h("h1", {}, rows[0].name), copyButton(traceId, "copy trace id")),
+    h("div", { class: "bar" }, h("a", { href: "#/traces", title: "back to the list (Esc)" }, "← Traces"), h("h1", {}, title(rows[0])), copyButton(traceId, "copy trace id")),
     h(
       "p",
       { class: "count" },
