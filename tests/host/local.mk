@@ -15,7 +15,8 @@ TESTS += %D%/test-plugin
 # Loops, fibers, what services call.
 runtime_test_cppflags = $(test_cppflags) $(host_cppflags)
 runtime_test_ldadd = host/libhost.la otel/libotel.la $(EVENT_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
-runtime_tests = %D%/test-fiber %D%/test-loop %D%/test-http-client %D%/test-service
+runtime_tests = %D%/test-fiber %D%/test-loop %D%/test-http-client %D%/test-service \
+	%D%/test-instrument
 EXTRA_DIST += %D%/serving.h
 check_PROGRAMS += $(runtime_tests)
 TESTS += $(runtime_tests)
@@ -27,6 +28,8 @@ TESTS += $(runtime_tests)
 %C%_test_loop_LDADD = $(runtime_test_ldadd)
 %C%_test_http_client_CPPFLAGS = $(runtime_test_cppflags)
 %C%_test_http_client_LDADD = $(runtime_test_ldadd)
+%C%_test_instrument_CPPFLAGS = $(runtime_test_cppflags)
+%C%_test_instrument_LDADD = $(runtime_test_ldadd)
 
 check_PROGRAMS += %D%/test-untraced
 TESTS += %D%/test-untraced
