@@ -258,12 +258,16 @@ swaps_context(void *arg)
 
 START_TEST(the_current_context_is_its_own)
 {
-	const struct otel_context_key *key = otel_context_key_new("test");
-	struct otel_context *loops = otel_context_with_value(NULL, key, trail, NULL);
-	struct otel_context *one = otel_context_with_value(NULL, key, trail, NULL);
-	struct otel_context *two = otel_context_with_value(NULL, key, trail, NULL);
-	struct host_fiber *a = make(swaps_context, one), *b = make(swaps_context, two);
+	static const struct otel_context_key *key; /* keys are never freed */
+	struct otel_context *loops, *one, *two;
+	struct host_fiber *a, *b;
 
+	key = otel_context_key_new("test");
+	loops = otel_context_with_value(NULL, key, trail, NULL);
+	one = otel_context_with_value(NULL, key, trail, NULL);
+	two = otel_context_with_value(NULL, key, trail, NULL);
+	a = make(swaps_context, one);
+	b = make(swaps_context, two);
 	otel_context_swap(loops);
 	host_fiber_run(a);
 	host_fiber_run(b);
