@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+include tests/host/http.mk
 
 # Plugins, generations, the worker.
 include tests/host/plugins/local.mk
@@ -36,22 +37,6 @@ TESTS += %D%/test-untraced
 %C%_test_untraced_CPPFLAGS = $(test_cppflags) $(host_cppflags)
 %C%_test_untraced_LDADD = host/libhost.la otel/libotel.la $(CHECK_LIBS)
 
-# The HTTP server.
-http_test_cppflags = $(test_cppflags) -I$(top_srcdir)/host -I$(top_srcdir)/%D% $(EVENT_CFLAGS) $(NGHTTP2_CFLAGS)
-http_test_ldadd = host/libhttp.la $(EVENT_LIBS) $(NGHTTP2_LIBS) $(CHECK_LIBS)
-EXTRA_DIST += %D%/http-cases.h
-
-check_PROGRAMS += %D%/test-http-parse
-TESTS += %D%/test-http-parse
-%C%_test_http_parse_SOURCES = %D%/test-http-parse.c
-%C%_test_http_parse_CPPFLAGS = $(http_test_cppflags)
-%C%_test_http_parse_LDADD = $(http_test_ldadd)
-
-check_PROGRAMS += %D%/test-http-server
-TESTS += %D%/test-http-server
-%C%_test_http_server_SOURCES = %D%/test-http-server.c %D%/http-fixture.c %D%/http-fixture.h
-%C%_test_http_server_CPPFLAGS = $(http_test_cppflags)
-%C%_test_http_server_LDADD = $(http_test_ldadd)
 # Configuration, the master, what a person types.
 check_PROGRAMS += %D%/test-config
 TESTS += %D%/test-config
