@@ -10,7 +10,9 @@ void
 otelp_arena_init(struct otelp_arena *arena, void *first, size_t first_size,
                  size_t max_heap)
 {
-	arena->at = arena->first = first;
+	static char nothing[1]; /* an empty block somewhere: no arithmetic is done on NULL */
+
+	arena->at = arena->first = first ? first : nothing;
 	arena->end = arena->at + first_size;
 	arena->first_size = first_size;
 	arena->chunks = arena->current = NULL;
