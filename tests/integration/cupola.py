@@ -127,9 +127,10 @@ class Cupola:
         return next(p for p in self.status()["plugins"] if p["name"] == name)
 
     def port(self, name, label=""):
-        for listen in self.plugin(name)["listen"]:
-            if not label or listen.get("label") == label:
-                return int(listen["address"].rsplit(":", 1)[1])
+        for listen in self.plugin(name)["listen"]:  # "127.0.0.1:5000", "page=127.0.0.1:5050"
+            found, _, address = listen.rpartition("=")
+            if not label or found == label:
+                return int(address.rsplit(":", 1)[1])
         raise AssertionError(f"{name} does not listen by {label!r}")
 
     def get(self, name, path, **more):

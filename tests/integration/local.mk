@@ -7,9 +7,9 @@ FORCE:
 .PHONY: FORCE
 check_DATA += stage/.stamp
 CLEANFILES += stage.log
-INTEGRATION_TESTS = %D%/test-application.py
+INTEGRATION_TESTS = %D%/test-application.py %D%/test-reload.py
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
-EXTRA_DIST += %D%/cupola.py
+EXTRA_DIST += %D%/cupola.py %D%/load.py
 if HAVE_PYTHON3
 TESTS += $(INTEGRATION_TESTS)
 endif

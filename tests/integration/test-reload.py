@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reloading while it serves: nothing lost, nothing leaked, and what is wrong is refused in words."""
+
+import os
+import re
+import shutil
+
+import cupola
+from load import Load
+
+SERVICE = """
+#include <cupola/service.h>
+
+struct counting { struct otel_counter *served; };
+
+static int start(const struct svc_host *host, void **self, struct otel_error *err)
+{
+	static struct counting counting;
+
+	counting.served = otel_counter_new(host->meter, "served", "{request}", "requests answered");
+	*self = &counting;
+	return 0;
+}
+
+static int handle(void *self, struct svc_request *req)
+{
+	struct counting *counting = self;
+
+	otel_counter_add(counting->served, 1);
+	if (svc_query(req, "ms"))
+		svc_sleep(req->host, atoi(svc_query(req, "ms")));
+	return svc_reply_text(req, 200, "build " BUILD "\\n");
+}
+
+static void stop(void *self)
+{
+}
+
+SVC_PLUGIN = { SVC_ABI, .name = "counting", .version = "1.0", .flags = FLAGS, .start = start, .handle = handle, .stop = stop };
+"""
+
+CONFIG = """
+[host]
+runtime_dir = @DIR@/run
+admin = 127.0.0.1:0
+workers = 2
+[telemetry]
+traces = none
+metrics = none
+logs = console
+[plugin counting]
+enabled = yes
+path = @DIR@/counting.so
+listen = 127.0.0.1:0
+"""
+
+
+def build(host, name, flags="0"):
+    source = '#include <stdlib.h>\n' + SERVICE
+    return cupola.compile_plugin(source, os.path.join(host.dir, f"{name}.so"),
+                                 defines=[f'BUILD="{name}"', f"FLAGS={flags}"])
+
+
+def install(host, built):
+    """As an installer does: a new file is renamed over the old one."""
+    target = os.path.join(host.dir, "counting.so")
+    shutil.copy(built, target + ".new")
+    os.rename(target + ".new", target)
+
+
+def start(flags="0"):
+    host = cupola.Cupola(CONFIG)
+    host.builds = [build(host, name, flags) for name in ("one", "two")]
+    install(host, host.builds[0])
+    return host
+
+
+def maps(host):
+    pid = host.plugin("counting")["pid"]
+    with open(f"/proc/{pid}/maps") as f:
+        return f.read()
+
+
+def copies(host):
+    return set(re.findall(r"/copies/(\S+)", maps(host)))
+
+
+def served(host):
+    address = host.status()["admin"]
+    address = address[0] if isinstance(address, list) else address
+    address = address["address"] if isinstance(address, dict) else address
+    page = cupola.request(int(address.rsplit(":", 1)[1]), "/metrics").text
+    found = re.search(r'^served_total\{[^}]*job="counting"[^}]*\} (\d+)$', page, re.M)
+    return int(found.group(1)) if found else 0
+
+
+def reload_many(host, n):
+    for i in range(n):
+        install(host, host.builds[(i + 1) % 2])
+        out = host.command("reload", "counting")
+        assert out.returncode == 0, out.stderr
+
+
+def lose_nothing(flags):
+    with start(flags) as host:
+        port = host.port("counting")
+        with Load(port, connections=64) as load:
+            reload_many(host, 5)
+            early = maps(host)
+            reload_many(host, 45)
+            cupola.until(lambda: load.bodies == {"build one\n", "build two\n"}, "answers of both builds")
+        assert not load.failed, load.failed[:3]
+        assert load.reset == 0, f"{load.reset} connections were closed"
+        assert host.plugin("counting")["generation"] == 51
+        assert copies(host) == {"counting.51.so"}, copies(host)
+        assert len(maps(host).splitlines()) <= len(early.splitlines()) + 8, "mappings have been added"
+        assert served(host) == load.served, f"{served(host)} counted, {load.served} served"
+        print(f"# {load.served} requests, slowest {load.slowest * 1e3:.1f} ms")
+
+
+def test_fifty_reloads_under_load_lose_and_leak_nothing():
+    lose_nothing("0")
+
+
+def test_fifty_reloads_of_a_concurrent_service_lose_and_leak_nothing():
+    lose_nothing("SVC_CONCURRENT")
+
+
+def test_a_request_in_flight_ends_on_the_code_that_it_began_with():
+    with start() as host:
+        port = host.port("counting")
+        with Load(port, connections=1, path="/?ms=700") as slow:
+            cupola.until(lambda: host.plugin("counting")["in_flight"] == 1, "a request in flight")
+            install(host, host.builds[1])
+            out = host.command("reload", "counting")
+            assert out.returncode == 0, out.stderr
+            assert cupola.request(port, "/").text == "build two\n"
+            cupola.until(lambda: "build one\n" in slow.bodies, "the old code's answer")
+        assert not slow.failed and slow.reset == 0
+        cupola.until(lambda: copies(host) == {"counting.2.so"}, "the old code to be unloaded")
+
+
+def refused(host, words):
+    """The reload fails with these words, and what was running goes on."""
+    before = host.plugin("counting")["generation"]
+    out = host.command("reload", "counting")
+    assert out.returncode != 0
+    assert words in out.stderr, out.stderr
+    assert cupola.request(host.port("counting"), "/").text == "build one\n"
+    assert host.plugin("counting")["generation"] == before
+    assert copies(host) == {f"counting.{before}.so"}, copies(host)
+
+
+def test_a_reload_may_not_change_the_concurrency():
+    with start() as host:
+        install(host, build(host, "three", "SVC_CONCURRENT"))
+        refused(host, "SVC_CONCURRENT is set in it and not set in what serves; a reload may not change that")
+
+
+def test_a_truncated_file_is_refused():
+    with start() as host:
+        with open(host.builds[1], "rb") as f:
+            half = f.read()[:5000]
+        with open(os.path.join(host.dir, "half.so"), "wb") as f:
+            f.write(half)
+        install(host, os.path.join(host.dir, "half.so"))
+        refused(host, "truncated: the section header table should end at byte")
+
+
+def test_overwriting_the_file_in_place_harms_nobody():
+    with start() as host:
+        with open(os.path.join(host.dir, "counting.so"), "r+b") as f:
+            f.write(b"no longer a shared object")
+        assert cupola.request(host.port("counting"), "/").text == "build one\n"
+        refused(host, "not an ELF file")
+
+
+def test_a_start_that_hangs_blocks_no_later_reload():
+    with start() as host:
+        source = SERVICE.replace("counting.served =", "while (!(host->flags & SVC_TRYING)) pause();\n\tcounting.served =")
+        hangs = cupola.compile_plugin("#include <stdlib.h>\n#include <unistd.h>\n" + source,
+                                      os.path.join(host.dir, "hangs.so"), defines=['BUILD="hangs"', "FLAGS=0"])
+        install(host, hangs)
+        out = host.command("reload", "counting", timeout=60)
+        assert out.returncode != 0 and "start" in out.stderr, out.stderr
+        assert cupola.request(host.port("counting"), "/").text == "build one\n"
+        install(host, host.builds[1])
+        out = host.command("reload", "counting")
+        assert out.returncode == 0, out.stderr
+        assert cupola.request(host.port("counting"), "/").text == "build two\n"
+
+
+if __name__ == "__main__":
+    cupola.main()
