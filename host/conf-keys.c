@@ -13,6 +13,7 @@ const struct conf_key conf_host_keys[] = {
 	{ "admin",           CONF_LISTEN,  HOST(admin),              "127.0.0.1:5090" },
 	{ "user",            SVC_STRING,   HOST(user),               "" },
 	{ "grace",           SVC_DURATION, HOST(grace_ms),           "10s",            0, 3600000 },
+	{ "start_timeout",   SVC_DURATION, HOST(start_timeout_ms),   "10s",            100, 3600000 },
 	{ "stall_report",    SVC_DURATION, HOST(stall_report_ms),    "100ms",          10, 3600000 },
 	{ "stall_kill",      SVC_DURATION, HOST(stall_kill_ms),      "5s",             0, 3600000 },
 	{ "max_connections", SVC_INT,      HOST(max_connections),    "10000",          1, 10000000 },

@@ -114,6 +114,7 @@ struct host_conf {
 	struct host_listen *admin;                 /* at most one */
 	size_t n_admin;
 	char *user; /* "" : stay who we are */
+	int64_t start_timeout_ms; /* of start(), in its trial and in earnest */
 	int64_t grace_ms, stall_report_ms, stall_kill_ms;
 	int64_t max_connections, max_requests,
 		max_body; /* connections: per process; requests: per plugin */

@@ -106,11 +106,17 @@ crash_forget(uintptr_t base)
 /* ---- the walk: system calls only ---- */
 
 static bool
-peek(uintptr_t address, void *out, size_t len)
+read_memory(uintptr_t address, void *out, size_t len)
 {
-	return address % sizeof(void *) == 0 && address >= 4096 &&
+	return address >= 4096 &&
 	       pwrite(scratch_fd, (const void *)address, len, 0) == (ssize_t)len &&
 	       pread(scratch_fd, out, len, 0) == (ssize_t)len;
+}
+
+static bool
+peek(uintptr_t address, void *out, size_t len)
+{
+	return address % sizeof(void *) == 0 && read_memory(address, out, len);
 }
 
 static void
@@ -118,6 +124,23 @@ add_frame(struct worker_crash *record, uintptr_t address)
 {
 	if (record->n_frames < WORKER_CRASH_FRAMES)
 		record->frames[record->n_frames++] = address;
+}
+
+/* Whether a call ends right before `address`: else it is a pointer to code, and nobody returns there. */
+static bool
+follows_call(uintptr_t address)
+{
+#if defined(__x86_64__)
+	unsigned char code[8];
+
+	/* call rel32; call *reg; call *disp8(reg); call *disp32(reg) or *disp32(%rip) */
+	return read_memory(address - sizeof code, code, sizeof code) &&
+	       (code[3] == 0xe8 || (code[6] == 0xff && (code[7] & 0xf8) == 0xd0) ||
+	        (code[5] == 0xff && (code[6] & 0x38) == 0x10) ||
+	        (code[2] == 0xff && (code[3] & 0x38) == 0x10));
+#else
+	return address >= 4096;
+#endif
 }
 
 /* Looks for a return address into known code above `sp`; 0, or where it was found. */
@@ -133,7 +156,7 @@ search_stack(uintptr_t sp, uintptr_t *address)
 		for (; n < 64 && peek(sp + n * sizeof *words, &words[n], sizeof *words);)
 			n++;
 		for (size_t i = 0; i < n; i++)
-			if (is_known_code(words[i])) {
+			if (is_known_code(words[i]) && follows_call(words[i])) {
 				*address = words[i];
 				return sp + i * sizeof *words;
 			}
@@ -143,13 +166,30 @@ search_stack(uintptr_t sp, uintptr_t *address)
 	return 0;
 }
 
+/*
+ * Compilers give a function that calls nothing no frame, so the chain begins with its caller's caller. `link` is
+ * where the caller's address is then: on top of the stack, or in a register.
+ */
 static void
-walk(struct worker_crash *record, uintptr_t pc, uintptr_t sp, uintptr_t fp)
+add_caller_of_leaf(struct worker_crash *record, uintptr_t link, uintptr_t fp)
+{
+	uintptr_t frame[2];
+
+	if (is_known_code(link) && follows_call(link) &&
+	    (!peek(fp, frame, sizeof frame) || frame[1] != link))
+		add_frame(record, link);
+}
+
+static void
+walk(struct worker_crash *record, uintptr_t pc, uintptr_t sp, uintptr_t fp,
+     uintptr_t link)
 {
 	uintptr_t frame[2], address;
 
 	add_frame(record, pc);
-	if (!is_known_code(pc)) {
+	if (is_known_code(pc)) {
+		add_caller_of_leaf(record, link, fp);
+	} else {
 		sp = search_stack(sp, &address);
 		if (sp)
 			add_frame(record, address);
@@ -169,12 +209,14 @@ walk_context(struct worker_crash *record, const ucontext_t *context)
 {
 #if defined(__x86_64__)
 	const greg_t *regs = context->uc_mcontext.gregs;
+	uintptr_t link = 0;
 
+	(void)peek((uintptr_t)regs[REG_RSP], &link, sizeof link);
 	walk(record, (uintptr_t)regs[REG_RIP], (uintptr_t)regs[REG_RSP],
-	     (uintptr_t)regs[REG_RBP]);
+	     (uintptr_t)regs[REG_RBP], link);
 #elif defined(__aarch64__)
 	walk(record, context->uc_mcontext.pc, context->uc_mcontext.sp,
-	     context->uc_mcontext.regs[29]);
+	     context->uc_mcontext.regs[29], context->uc_mcontext.regs[30]);
 #else
 	(void)context;
 	(void)walk;

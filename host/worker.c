@@ -21,7 +21,6 @@
 #include "telemetry.h"
 #include "worker_priv.h"
 
-#define START_MS     10000
 #define QUIET_MS     250 /* an idle connection this long without a request may be closed */
 #define UNWIND_MS    1000 /* from the cancelling of requests to their end */
 #define FLUSH_SHARE  4    /* this part of the grace is for telemetry */
@@ -448,8 +447,8 @@ start(struct worker *worker, struct otel_error *err)
 		.copies_dir = worker->boot->copies_dir,
 		.telemetry = worker->telemetry,
 		.offload = worker->offload,
-		.start_ms = START_MS,
-		.drain_ms = (int)conf->request_timeout_ms,
+		.start_ms = (int)conf->start_timeout_ms,
+		.drain_ms = (int)conf->grace_ms,
 		.loaded = on_loaded,
 		.arg = worker,
 	};

@@ -73,14 +73,15 @@ class Load:
                 try:
                     data = connection.socket.recv(65536)
                     connection.buffer += data
+                    ending = self.ending
                     whole = self._take(connection)
-                    if whole and not self.ending:
+                    if whole and not ending:
                         self._send(connection)
                 except OSError:
-                    data, whole = b"", False
+                    data, whole, ending = b"", False, True
                 if not data:
                     self.reset += 1
-                if not data or (whole and self.ending):
+                if not data or (whole and ending):
                     selector.unregister(connection.socket)
                     connection.socket.close()
                     live -= 1

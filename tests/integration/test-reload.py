@@ -44,10 +44,11 @@ CONFIG = """
 runtime_dir = @DIR@/run
 admin = 127.0.0.1:0
 workers = 2
+start_timeout = 1s
 [telemetry]
 traces = none
 metrics = none
-logs = console
+logs = none
 [plugin counting]
 enabled = yes
 path = @DIR@/counting.so
