@@ -118,6 +118,7 @@ def test_a_failure_is_said_in_words_and_no_distance_is_shown():
         ask(browser, host).send_keys(Keys.ENTER)
         assert "No answer" in browser.text(".failed")
         assert not browser.all("#distance")
+        cupola.request(host.ports["upstream"], "/fail?mode=none", method="POST")
         ask(browser, host, "Xyzzyplugh").send_keys(Keys.ENTER)
         cupola.until(lambda: "larger place" in browser.text(".failed"), "the hint for an unknown place")
 

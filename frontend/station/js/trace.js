@@ -68,7 +68,7 @@ function tookStyle(left, width) {
 export function title(span) {
   const a = span.attributes;
   const path = a["http.route"] || a["url.path"] || (a["url.full"] && URL.canParse(a["url.full"]) ? new URL(a["url.full"]).pathname : "");
-  return path && !span.name.includes(path) ? `${span.name} ${path}` : span.name || "(no name)";
+  return path && span.name === a["http.request.method"] ? `${span.name} ${path}` : span.name || "(no name)";
 }
 
 function bar(span, scale) {
