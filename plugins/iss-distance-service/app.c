@@ -34,26 +34,30 @@ outcome(const struct svc_response *rsp)
 	return OTEL_STR("error.type", rsp->error == -ETIMEDOUT ? "timeout" : "_OTHER");
 }
 
-/* Asks where the station is. 0, -ETIMEDOUT, -ECANCELED, or -EBADMSG for anything else that is no position. */
+/* Asks where the station is. 0, -ETIMEDOUT, or another negative errno: then there is no position. */
 static int
 get_iss_coordinates(struct iss *iss, struct coordinates *out)
 {
 	OTEL_SPAN(span, iss->host->tracer, "getting-iss-coordinates");
 	struct svc_call call = { .url = iss->position_url,
 		                 .timeout_ms = iss->timeout_ms };
+	/* Suspends this request, not the thread: others are served meanwhile. */
 	SVC_RESPONSE(rsp, svc_http(iss->host, &call));
+	int r = rsp->error;
 
 	otel_counter_add(iss->iss_requests, 1, outcome(rsp));
 	otel_span_set(span, OTEL_STR("http.request.method", "GET"),
 	              OTEL_STR("url.full", iss->position_url), outcome(rsp));
 
-	if (rsp->error == -ETIMEDOUT || rsp->error == -ECANCELED)
-		return otel_span_fail(span, rsp->error, rsp->message);
-	if (rsp->status != 200)
-		return otel_span_fail(span, -EBADMSG,
-		                      "the position service gave no answer");
-	if (coordinates_from_json(rsp->body, rsp->len, out) < 0)
-		return otel_span_fail(span, -EBADMSG, "the answer holds no position");
+	if (r == 0 && rsp->status != 200)
+		r = -EBADMSG;
+	if (r == 0)
+		r = coordinates_from_json(rsp->body, rsp->len, out);
+	if (r < 0) {
+		otel_log(iss->host->logger, OTEL_ERROR, "no position of the ISS",
+		         outcome(rsp));
+		return otel_span_fail(span, r, "no position of the ISS");
+	}
 
 	otel_span_set(span, OTEL_STRF("iss.position", "%.4f,%.4f", out->latitude,
 	                              out->longitude));
@@ -83,17 +87,14 @@ iss_handle(void *self, struct svc_request *req)
 	}
 
 	r = get_iss_coordinates(iss, &station);
-	if (r < 0) {
-		otel_log(iss->host->logger, OTEL_ERROR,
-		         "no position from the ISS position service");
-		otel_span_fail(span, r, "no position from the ISS position service");
-		if (r == -ETIMEDOUT)
-			return svc_reply_text(
-				req, 504,
-				"the ISS position service did not answer in time\n");
-		return svc_reply_text(
-			req, 502, "the ISS position service did not give a position\n");
-	}
+	if (r < 0)
+		otel_span_fail(span, r, "no position of the ISS");
+	if (r == -ETIMEDOUT)
+		return svc_reply_text(req, 504,
+		                      "the ISS position service took too long\n");
+	if (r < 0)
+		return svc_reply_text(req, 502,
+		                      "the ISS position service gave no position\n");
 
 	km = geodesic_km(&here, &station);
 	otel_span_set(span, OTEL_DOUBLE("iss.distance", km));

@@ -20,8 +20,8 @@
 #define MAX_RESULT 50
 /* Longer than any name that is there; a longer question cannot be about one. */
 #define MAX_QUERY 256
-/* "Darmstadt, Hesse, Germany" has two. */
-#define MAX_QUALIFIERS 4
+/* Between commas; "Darmstadt, Hesse, Germany" has three. */
+#define MAX_PARTS 6
 
 enum column {
 	NAME,
@@ -269,9 +269,15 @@ struct qualifier {
 struct query {
 	char name[MAX_QUERY]; /* folded */
 	size_t name_len;
-	struct qualifier qualifiers[MAX_QUALIFIERS];
+	struct qualifier qualifiers[MAX_PARTS];
 	size_t n_qualifiers;
 	enum gazetteer_match match;
+};
+
+/* What was asked for, cut at its commas and folded. */
+struct parts {
+	char text[MAX_PARTS][MAX_QUERY];
+	size_t n;
 };
 
 /* How well a place answers. Its own name counts more: Islamabad is also an old name of Chittagong. */
@@ -380,61 +386,74 @@ collect(const struct gazetteer *g, const struct query *q, struct results *out)
 	}
 }
 
-static int
+static void
+set_name(struct query *q, const char *name, size_t len)
+{
+	memcpy(q->name, name, len);
+	q->name[len] = '\0';
+	q->name_len = len;
+	q->n_qualifiers = 0;
+}
+
+static void
 add_qualifier(struct query *q, const char *folded)
 {
-	struct qualifier *by;
+	struct qualifier *by = &q->qualifiers[q->n_qualifiers++];
 
-	if (q->n_qualifiers == MAX_QUALIFIERS)
-		return -E2BIG;
-	by = &q->qualifiers[q->n_qualifiers++];
 	snprintf(by->folded, sizeof by->folded, "%s", folded);
 	countries_matching(folded, q->match == GAZETTEER_PREFIX, by->countries);
-	return 0;
 }
 
 /* 0, or -EINVAL for what cannot be the name of a place. */
 static int
-parse(const char *text, struct query *q)
+parse(const char *text, struct parts *parts)
 {
 	if (strnlen(text, MAX_QUERY) >= MAX_QUERY)
 		return -EINVAL;
-	for (bool first = true; *text; first = false) {
+	while (*text) {
 		size_t len = strcspn(text, ",");
-		char folded[MAX_QUERY];
-		size_t n = fold(text, len, folded, sizeof folded);
 
-		if (first) {
-			memcpy(q->name, folded, n + 1);
-			q->name_len = n;
-		} else if (n > 0 && add_qualifier(q, folded) < 0) {
+		if (parts->n == MAX_PARTS)
+			return -E2BIG;
+		/* Nothing between two commas says nothing; nothing before the first is no name. */
+		if (fold(text, len, parts->text[parts->n], MAX_QUERY) > 0)
+			parts->n++;
+		else if (parts->n == 0)
 			return -EINVAL;
-		}
 		text += len + (text[len] == ',');
 	}
-	return q->name_len > 0 ? 0 : -EINVAL;
+	return parts->n > 0 ? 0 : -EINVAL;
+}
+
+/* The first part is the name; when that finds nothing the first two are: "Washington, D.C., US". */
+static void
+find_by_commas(const struct gazetteer *g, const struct parts *parts, struct query *q,
+               struct results *out)
+{
+	char name[MAX_QUERY] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < parts->n && out->n == 0; i++) {
+		len += (size_t)snprintf(name + len, sizeof name - len, "%s%s",
+		                        i ? " " : "", parts->text[i]);
+		set_name(q, name, len);
+		for (size_t k = i + 1; k < parts->n; k++)
+			add_qualifier(q, parts->text[k]);
+		collect(g, q, out);
+	}
 }
 
 /* "springfield illinois": the longest beginning that is a place with the rest as its region or country. */
 static void
-split(const struct gazetteer *g, struct query *q, struct results *out)
+find_by_words(const struct gazetteer *g, const char *whole, struct query *q,
+              struct results *out)
 {
-	char whole[MAX_QUERY];
-	size_t end = q->name_len;
-
-	memcpy(whole, q->name, q->name_len + 1);
-	while (out->n == 0) {
-		while (end > 0 && whole[end] != ' ')
-			end--;
-		if (end == 0)
-			return;
-		q->n_qualifiers = 0;
-		memcpy(q->name, whole, end);
-		q->name[end] = '\0';
-		q->name_len = end;
+	for (size_t end = strlen(whole); end > 0 && out->n == 0; end--) {
+		if (whole[end] != ' ')
+			continue;
+		set_name(q, whole, end);
 		add_qualifier(q, whole + end + 1);
 		collect(g, q, out);
-		end--;
 	}
 }
 
@@ -443,13 +462,14 @@ gazetteer_find(const struct gazetteer *g, const char *query, enum gazetteer_matc
                const struct place *out[], size_t max)
 {
 	struct query q = { .match = match };
+	struct parts parts = { .n = 0 };
 	struct results results = { .max = max < MAX_RESULT ? max : MAX_RESULT };
 
-	if (max == 0 || parse(query, &q) < 0)
+	if (max == 0 || parse(query, &parts) < 0)
 		return 0;
-	collect(g, &q, &results);
-	if (results.n == 0 && q.n_qualifiers == 0)
-		split(g, &q, &results);
+	find_by_commas(g, &parts, &q, &results);
+	if (results.n == 0 && parts.n == 1)
+		find_by_words(g, parts.text[0], &q, &results);
 	for (size_t i = 0; i < results.n; i++)
 		out[i] = &g->places[results.found[i].place];
 	return results.n;

@@ -62,6 +62,9 @@ static const struct {
 	{ "Frankfurt", "Frankfurt am Main, Hesse, Germany" },
 	{ "Frankfurt am", "Frankfurt am Main, Hesse, Germany" },
 	{ "Islamabad", "Islamabad, Pakistan" },
+	{ "Washington, D.C.", "Washington, D.C., District of Columbia, United States" },
+	{ "Washington, D.C., US",
+	  "Washington, D.C., District of Columbia, United States" },
 	{ "Abidjan, Ivory Coast", "Abidjan, Abidjan Autonomous District, Côte d'Ivoire" },
 	{ "Москва", "Moscow, Russia" },
 	{ "Darms", "" },
@@ -111,6 +114,27 @@ START_TEST(a_place_is_found_once)
 	for (size_t i = 0; i < n; i++)
 		for (size_t j = 0; j < i; j++)
 			ck_assert_ptr_ne(found[i], found[j]);
+}
+END_TEST
+
+/* The page suggests labels and asks for them. Two places of one name in one region look the same. */
+START_TEST(every_label_finds_a_place_of_that_name)
+{
+	const struct place *all[50];
+	static const char *const letters[] = { "a",  "b", "mun",  "san",
+		                               "st", "v", "wash", "z" };
+
+	for (size_t k = 0; k < sizeof letters / sizeof letters[0]; k++) {
+		size_t n = gazetteer_find(world, letters[k], GAZETTEER_PREFIX, all, 50);
+
+		ck_assert_uint_gt(n, 0);
+		for (size_t i = 0; i < n; i++) {
+			char label[256];
+
+			place_label(all[i], label, sizeof label);
+			ck_assert_str_eq(first(label, GAZETTEER_WORDS), label);
+		}
+	}
 }
 END_TEST
 
@@ -206,6 +230,7 @@ main(void)
 	                    sizeof questions / sizeof questions[0]);
 	tcase_add_test(finding, beginnings_suggest_larger_places_first);
 	tcase_add_test(finding, a_place_is_found_once);
+	tcase_add_test(finding, every_label_finds_a_place_of_that_name);
 	tcase_add_test(finding, no_more_than_asked_for_comes_back);
 	tcase_add_test(finding, a_huge_question_finds_nothing);
 	suite_add_tcase(suite, finding);

@@ -131,7 +131,7 @@ START_TEST(only_a_position_is_taken_for_one)
 	ck_assert_int_eq(rq->status, answers[_i].status);
 	if (rq->status == 502)
 		ck_assert_str_eq(rq->body,
-		                 "the ISS position service did not give a position\n");
+		                 "the ISS position service gave no position\n");
 }
 END_TEST
 
@@ -154,7 +154,7 @@ START_TEST(upstream_silence_becomes_504)
 	fake_no_answer(&fake, POSITION, -ETIMEDOUT, "no answer in time");
 	rq = fake_get(&fake, "/?latitude=1&longitude=2");
 	ck_assert_int_eq(rq->status, 504);
-	ck_assert_str_eq(rq->body, "the ISS position service did not answer in time\n");
+	ck_assert_str_eq(rq->body, "the ISS position service took too long\n");
 }
 END_TEST
 
