@@ -39,6 +39,7 @@ struct change {
 	struct plugin *plugin;          /* NULL: new */
 	const struct host_plugin *conf; /* NULL: gone */
 	bool move;                      /* other listeners, or another process */
+	bool new;                       /* `plugin` was made for it, sockets and all */
 	struct worker_socket *sockets;  /* of a move: what it will have */
 	size_t n_sockets;
 };
@@ -239,8 +240,7 @@ prepare(struct master *master, struct plan *plan, struct otel_error *err)
 			r = open_moved(master, change, err);
 		else if (!change->plugin && change->conf) {
 			r = master_add_plugin(master, change->conf, &change->plugin, err);
-			change->move =
-				true; /* `sockets` stays NULL: it has them already */
+			change->new = true;
 		}
 	}
 	if (!r)
@@ -249,7 +249,7 @@ prepare(struct master *master, struct plan *plan, struct otel_error *err)
 		struct change *change = &plan->changes[i];
 
 		master_close_sockets(change->sockets, change->n_sockets);
-		if (change->plugin && change->plugin->conf == change->conf)
+		if (change->new && change->plugin)
 			master_remove_plugin(master, change->plugin);
 	}
 	return r;
@@ -268,19 +268,6 @@ log_answer(json_t *answer, void *arg)
 	else
 		host_log(HOST_INFO, "%s", what);
 	free(what);
-}
-
-/* Loads a plugin into its process, which is started for it when it is new. */
-static void
-load(struct master *master, struct plugin *plugin)
-{
-	if (!plugin->process->worker && !plugin->process->was_ready)
-		(void)process_start(plugin->process);
-	else
-		control_load(master, plugin, log_answer,
-		             xasprintf("plugin %s: loaded", plugin->name));
-	if (master->watch)
-		watch_plugin(master->watch, plugin);
 }
 
 static void
@@ -304,24 +291,53 @@ unload(struct master *master, struct plugin *plugin)
 	               xasprintf("plugin %s: unloaded", plugin->name));
 }
 
+struct moving {
+	struct master *master;
+	char *plugin;
+};
+
+/* The worker has let go of the old sockets and the old code: now the same plugin may come again. */
+static void
+on_unloaded(json_t *answer, void *arg)
+{
+	struct moving *moving = arg;
+	struct plugin *plugin = master_plugin(moving->master, moving->plugin);
+
+	if (plugin)
+		control_load_missing(plugin->process);
+	free(moving->plugin);
+	free(moving);
+}
+
+/* Gives the plugin its new sockets and its new process. */
+static void
+settle(struct master *master, struct change *change)
+{
+	struct plugin *plugin = change->plugin;
+
+	master_close_sockets(plugin->sockets, plugin->n_sockets);
+	plugin->sockets = change->sockets;
+	plugin->n_sockets = change->n_sockets;
+	plugin->process = master_process(master, change->conf->process);
+	if (!plugin->process)
+		plugin->process = process_new(master, change->conf->process);
+}
+
 static void
 move(struct master *master, struct change *change, bool tell)
 {
 	struct plugin *plugin = change->plugin;
 	struct process *before = plugin->process;
+	struct moving *moving;
 
-	if (change->sockets || !change->conf->n_listen) {
-		if (tell)
-			unload(master, plugin);
-		master_close_sockets(plugin->sockets, plugin->n_sockets);
-		plugin->sockets = change->sockets;
-		plugin->n_sockets = change->n_sockets;
-		plugin->process = master_process(master, change->conf->process);
-		if (!plugin->process)
-			plugin->process = process_new(master, change->conf->process);
+	if (tell) {
+		moving = xcalloc(1, sizeof *moving);
+		moving->master = master;
+		moving->plugin = xstrdup(plugin->name);
+		control_unload(master, plugin, on_unloaded, moving);
 	}
-	if (tell)
-		load(master, plugin);
+	settle(master, change);
+	plugin->told = 0;
 	if (before != plugin->process)
 		stop_if_empty(master, before);
 }
@@ -343,23 +359,35 @@ carry_out(struct master *master, struct plan *plan)
 			stop_if_empty(master, process);
 		} else if (change->move) {
 			move(master, change, !plan->all);
-		} else if (!plan->all) {
+		} else if (!change->new && !plan->all) {
 			control_reload(
 				master, plugin->name, change->conf, log_answer,
 				xasprintf("plugin %s: reloaded with its new section",
 			                  plugin->name));
 		}
 	}
+	/* Moved ones are loaded when they have been unloaded, those of new processes by their start. */
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->changes[i].new && !plan->all)
+			control_load_missing(plan->changes[i].plugin->process);
 }
 
+/* Every process that has no worker yet gets one; with `all`, the others a new one that replaces theirs. */
 static void
-replace_all(struct master *master)
+start_processes(struct master *master, bool all)
 {
 	struct process *process;
+	struct worker *overtaken;
 
-	LIST_FOREACH (process, &master->processes, link)
-		if (!process->next && (!process->worker || process->worker->ready))
-			(void)process_start(process);
+	LIST_FOREACH (process, &master->processes, link) {
+		if (process->worker ? !all : process->was_ready)
+			continue; /* serves on, or waits to be started again */
+		overtaken = process->next;
+		process->next = NULL;
+		if (overtaken)
+			worker_stop(overtaken);
+		(void)process_start(process);
+	}
 }
 
 static void
@@ -385,8 +413,9 @@ apply(struct master *master, struct host_conf *new)
 			plugin->conf = host_conf_plugin(
 				new, plugin->name); /* NULL: removed below */
 	carry_out(master, &plan);
-	if (plan.all)
-		replace_all(master);
+	LIST_FOREACH (plugin, &master->plugins, link)
+		watch_plugin(master->watch, plugin);
+	start_processes(master, plan.all);
 	host_log(HOST_INFO, "SIGHUP: %s",
 	         plan.all ? "every process is replaced"
 	         : plan.n ? "the difference is applied"

@@ -128,10 +128,16 @@ gather_end(struct gather *gather)
 	free(gather);
 }
 
+struct gathered { /* one process's answer */
+	struct gather *gather;
+	char *process;
+};
+
 static void
 on_worker_status(json_t *answer, void *arg)
 {
-	struct gather *gather = arg;
+	struct gathered *gathered = arg;
+	struct gather *gather = gathered->gather;
 	json_t *plugin;
 	size_t i;
 
@@ -140,9 +146,12 @@ on_worker_status(json_t *answer, void *arg)
 		const char *name = json_string_value(json_object_get(plugin, "name"));
 		json_t *ours = name ? json_object_get(gather->plugins, name) : NULL;
 
-		if (ours)
+		/* A process still tells of a plugin that has moved on to another one. */
+		if (ours && !strcmp(json_string_value(json_object_get(ours, "process")), gathered->process))
 			json_object_update(ours, plugin);
 	}
+	free(gathered->process);
+	free(gathered);
 	if (--gather->waiting == 0)
 		gather_end(gather);
 }
@@ -191,9 +200,13 @@ control_status(struct master *master, worker_answer *done, void *arg)
 		                                                 admin, sizeof admin)));
 	LIST_FOREACH (process, &master->processes, link)
 		if (process->worker && process->worker->ready) {
+			struct gathered *gathered = xcalloc(1, sizeof *gathered);
+
+			gathered->gather = gather;
+			gathered->process = xstrdup(process->name);
 			gather->waiting++;
-			worker_ask(process->worker, json_pack("{s:s}", "do", "status"),
-			           NULL, 0, STATUS_TIMEOUT_MS, on_worker_status, gather);
+			worker_ask(process->worker, json_pack("{s:s}", "do", "status"), NULL, 0,
+			           STATUS_TIMEOUT_MS, on_worker_status, gathered);
 		}
 	if (--gather->waiting == 0)
 		gather_end(gather);
@@ -259,6 +272,7 @@ control_load(struct master *master, struct plugin *plugin, worker_answer *done, 
 		json_decref(sockets);
 		refuse(done, arg, "its process is starting; try again in a moment");
 	} else {
+		plugin->told = worker->serial;
 		worker_ask(worker,
 		           json_pack("{s:s,s:o,s:o,s:s}", "do", "load", "conf",
 		                     host_plugin_to_json(plugin->conf), "sockets",
@@ -266,6 +280,33 @@ control_load(struct master *master, struct plugin *plugin, worker_answer *done, 
 		           fds, plugin->n_sockets, RELOAD_TIMEOUT_MS, done, arg);
 	}
 	free(fds);
+}
+
+static void
+on_missing_loaded(json_t *answer, void *arg)
+{
+	const char *error = json_string_value(json_object_get(answer, "error"));
+	char *name = arg;
+
+	if (error)
+		host_log(HOST_ERROR, "plugin %s: not loaded: %s", name, error);
+	else
+		host_log(HOST_INFO, "plugin %s: loaded", name);
+	free(name);
+}
+
+void
+control_load_missing(struct process *process)
+{
+	struct master *master = process->master;
+	struct plugin *plugin;
+
+	if (!process->worker || !process->worker->ready || process->worker->retiring)
+		return; /* its next start knows all of them */
+	LIST_FOREACH (plugin, &master->plugins, link)
+		if (plugin->process == process && plugin->told != process->worker->serial)
+			control_load(master, plugin, on_missing_loaded,
+			             xstrdup(plugin->name));
 }
 
 void

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -103,6 +104,7 @@ run_worker(int fd)
 		fprintf(stderr, "cupola --worker: %s\n", err.message);
 		return EXIT_FAILURE;
 	}
+	prctl(PR_SET_NAME, "cupola"); /* it was started as /proc/self/exe */
 	host_log_setup(boot->process, boot->conf->log_level, boot->conf->log_format);
 	if (host_privileges_drop(boot->conf->user, &err) < 0) {
 		host_log(HOST_ERROR, "%s", err.message);

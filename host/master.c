@@ -269,33 +269,88 @@ master_check_ready(struct master *master)
 
 /* ---- signals, stopping ---- */
 
+/* The port of the telemetry endpoint when it is on this machine; 0: elsewhere, or not told. */
+static unsigned
+endpoint_port(const struct master *master)
+{
+	const char *variable = getenv("OTEL_EXPORTER_OTLP_ENDPOINT");
+	const char *url = variable && *variable
+	                          ? variable
+	                          : master->conf->telemetry.value[HOST_T_ENDPOINT];
+	const char *host = url ? strstr(url, "://") : NULL, *colon;
+
+	if (!host || (strncmp(host + 3, "127.", 4) && strncmp(host + 3, "localhost", 9) &&
+	              strncmp(host + 3, "[::1]", 5)))
+		return 0;
+	colon = strchr(host + 3 + (host[3] == '[' ? 5 : 0), ':');
+	return colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 4318;
+}
+
+/* Whether the process takes the others' telemetry: then it is stopped last, so that their last words arrive. */
+static bool
+is_receiver(const struct master *master, const struct process *process)
+{
+	unsigned port = endpoint_port(master);
+	const struct plugin *plugin;
+
+	LIST_FOREACH (plugin, &master->plugins, link)
+		for (size_t i = 0;
+		     port && plugin->process == process && i < plugin->n_sockets; i++)
+			if (plugin->sockets[i].port == port)
+				return true;
+	return false;
+}
+
+/* Closed here, a connection that comes now is refused at once instead of waiting for nobody. */
+static void
+stop_listening(struct master *master, const struct process *process)
+{
+	struct plugin *plugin;
+
+	LIST_FOREACH (plugin, &master->plugins, link)
+		for (size_t i = 0; plugin->process == process && i < plugin->n_sockets;
+		     i++)
+			if (plugin->sockets[i].fd >= 0) {
+				close(plugin->sockets[i].fd);
+				plugin->sockets[i].fd = -1;
+			}
+}
+
+void
+master_stop_next(struct master *master)
+{
+	struct worker *worker, *next;
+	bool only_receivers = true;
+
+	if (LIST_EMPTY(&master->workers)) {
+		event_base_loopbreak(master->base);
+		return;
+	}
+	LIST_FOREACH (worker, &master->workers, link)
+		only_receivers &= is_receiver(master, worker->process);
+	for (worker = LIST_FIRST(&master->workers); worker; worker = next) {
+		next = LIST_NEXT(worker, link);
+		if (only_receivers || !is_receiver(master, worker->process)) {
+			worker_stop(worker);
+			stop_listening(master, worker->process);
+		}
+	}
+}
+
 void
 master_stop(struct master *master, const char *why)
 {
-	struct worker *worker, *next;
-	struct plugin *plugin;
-	bool again = master->stopping;
+	struct worker *worker;
 
-	if (!again) {
-		host_log(HOST_INFO, "stopping: %s", why);
-		notify_manager("STOPPING=1");
-	}
-	master->stopping = true;
-	for (worker = LIST_FIRST(&master->workers); worker; worker = next) {
-		next = LIST_NEXT(worker, link);
-		if (again)
+	if (master->stopping) { /* said twice: now */
+		LIST_FOREACH (worker, &master->workers, link)
 			worker_kill_now(worker);
-		else
-			worker_stop(worker);
+		return;
 	}
-	/* Closed here, a connection that comes now is refused at once instead of waiting for nobody. */
-	LIST_FOREACH (plugin, &master->plugins, link)
-		for (size_t i = 0; i < plugin->n_sockets && !again; i++) {
-			close(plugin->sockets[i].fd);
-			plugin->sockets[i].fd = -1;
-		}
-	if (LIST_EMPTY(&master->workers))
-		event_base_loopbreak(master->base);
+	host_log(HOST_INFO, "stopping: %s", why);
+	notify_manager("STOPPING=1");
+	master->stopping = true;
+	master_stop_next(master);
 }
 
 static void
@@ -330,7 +385,7 @@ start(struct master *master, struct otel_error *err)
 {
 	struct process *process;
 	int r = host_rundir_init(&master->runtime, master->conf->runtime_dir,
-	                          master->conf->user, err);
+	                         master->conf->user, err);
 
 	if (!r)
 		r = open_all(master, err);

@@ -20,11 +20,10 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
-#include <otel/error.h>
-
 #include "conf.h"
 #include "runtime-dir.h"
 #include "worker-boot.h"
+#include <otel/error.h>
 
 struct event;
 struct event_base;
@@ -47,6 +46,7 @@ struct plugin {
 	const struct host_plugin *conf; /* borrowed from master.conf, or own_conf */
 	struct host_plugin *own_conf;   /* of `dev`: not in the file */
 	struct process *process;
+	unsigned told; /* the worker that knows of it, by its serial; 0: none */
 	struct worker_socket *sockets; /* ours: the workers have duplicates */
 	size_t n_sockets;
 	struct kept current, previous;
@@ -92,16 +92,18 @@ struct master {
 	struct checking *checking; /* NULL: no SIGHUP is being worked at */
 	bool ready, stopping;
 	int status; /* of exit */
-	unsigned last_id;
+	unsigned last_id, last_serial;
 	uint64_t started_unix_ms;
 };
 
 /* ---- master.c ---- */
 
-uint64_t master_now_ms(void);      /* CLOCK_MONOTONIC */
+uint64_t master_now_ms(void); /* CLOCK_MONOTONIC */
 uint64_t master_unix_ms(void);
 void master_check_ready(struct master *master);
 void master_stop(struct master *master, const char *why);
+/* A worker has ended since: stops those that had to wait for it, ends the loop after the last. */
+void master_stop_next(struct master *master);
 struct plugin *master_plugin(const struct master *master, const char *name);
 struct process *master_process(const struct master *master, const char *name);
 /* Makes a plugin with its sockets open. 0, or -errno with *err and nothing changed. */
@@ -109,9 +111,9 @@ OTEL_MUST_USE int master_add_plugin(struct master *master, const struct host_plu
                                     struct plugin **out, struct otel_error *err);
 void master_remove_plugin(struct master *master, struct plugin *plugin);
 /* Opens `n` sockets of one address and appends them. */
-OTEL_MUST_USE int master_open_listen(const struct host_listen *listen, const char *plugin, int n,
-                                     struct worker_socket **sockets, size_t *n_sockets,
-                                     struct otel_error *err);
+OTEL_MUST_USE int master_open_listen(const struct host_listen *listen, const char *plugin,
+                                     int n, struct worker_socket **sockets,
+                                     size_t *n_sockets, struct otel_error *err);
 void master_close_sockets(struct worker_socket *sockets, size_t n);
 
 /* ---- process.c ---- */
@@ -120,6 +122,7 @@ struct worker {
 	LIST_ENTRY(worker) link;
 	struct process *process;
 	pid_t pid;
+	unsigned serial;              /* of all workers of this master, from 1 */
 	struct host_channel *channel; /* NULL: closed by it */
 	int life_fd;                  /* its end is the worker's to watch */
 	int crash_fd;
@@ -141,8 +144,8 @@ int process_start(struct process *process);
 void worker_stop(struct worker *worker);
 void worker_kill_now(struct worker *worker);
 /* Takes `message`, gives it an id. */
-void worker_ask(struct worker *worker, struct json_t *message, const int *fds, size_t n_fds,
-                int timeout_ms, worker_answer *answer, void *arg);
+void worker_ask(struct worker *worker, struct json_t *message, const int *fds,
+                size_t n_fds, int timeout_ms, worker_answer *answer, void *arg);
 void worker_tell(struct worker *worker, struct json_t *message);
 /* Of SIGCHLD. */
 void process_reap(struct master *master);
@@ -152,21 +155,27 @@ void process_reap(struct master *master);
 /* A worker died that should not have: notes it with its plugin and decides what the next start is from. */
 void crash_of_worker(struct worker *worker);
 /* A generation serves: what it means for the copies to go back to. */
-void crash_plugin_loaded(struct plugin *plugin, int generation, const char *copy, bool is_reload);
+void crash_plugin_loaded(struct plugin *plugin, int generation, const char *copy,
+                         bool is_reload);
 
 /* ---- control.c ---- */
 
-OTEL_MUST_USE int control_new(struct master *master, struct control **out, struct otel_error *err);
+OTEL_MUST_USE int control_new(struct master *master, struct control **out,
+                              struct otel_error *err);
 /* No new ones are taken; who waits for the end sees it when the master exits. */
 void control_free(struct control *control);
 /* The host's status; `done` gets it once. */
 void control_status(struct master *master, worker_answer *done, void *arg);
 /* Reloads one plugin; `conf` NULL: as configured. The answer has "ok" or "error". */
-void control_reload(struct master *master, const char *name, const struct host_plugin *conf,
-                    worker_answer *done, void *arg);
-/* Loads a plugin that was added into its process, and the reverse. */
-void control_load(struct master *master, struct plugin *plugin, worker_answer *done, void *arg);
-void control_unload(struct master *master, struct plugin *plugin, worker_answer *done, void *arg);
+void control_reload(struct master *master, const char *name,
+                    const struct host_plugin *conf, worker_answer *done, void *arg);
+/* Loads a plugin that was added into its process, or takes it out. */
+void control_load(struct master *master, struct plugin *plugin, worker_answer *done,
+                  void *arg);
+/* Loads what came since the process was started; does nothing while it starts. */
+void control_load_missing(struct process *process);
+void control_unload(struct master *master, struct plugin *plugin, worker_answer *done,
+                    void *arg);
 
 /* ---- apply.c ---- */
 
@@ -178,6 +187,7 @@ void apply_reaped(struct master *master, pid_t pid, int status);
 /* ---- watch.c ---- */
 
 struct watch *watch_new(struct master *master);
+/* Watches its file, instead of the one that it had before; `watch` NULL is fine. */
 void watch_plugin(struct watch *watch, const struct plugin *plugin);
 void watch_free(struct watch *watch);
 

@@ -166,8 +166,10 @@ crash_plugin_loaded(struct plugin *plugin, int generation, const char *copy,
 	}
 	if (generation > plugin->last_generation)
 		plugin->last_generation = generation;
-	if (is_reload)
+	if (is_reload) { /* new code has a history of its own */
 		set_text(&plugin->failed, NULL);
+		memset(plugin->crashes_ms, 0, sizeof plugin->crashes_ms);
+	}
 }
 
 static void

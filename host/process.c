@@ -112,6 +112,7 @@ on_ready(struct worker *worker)
 		if (old)
 			worker_stop(old);
 	}
+	control_load_missing(process); /* what came while it was starting */
 	master_check_ready(process->master);
 }
 
@@ -278,6 +279,19 @@ death_text(int status, char *buf, size_t size)
 	return buf;
 }
 
+static bool
+is_used(const struct process *process)
+{
+	const struct plugin *plugin;
+
+	if (process->worker || process->next || process == process->master->admin_process)
+		return true;
+	LIST_FOREACH (plugin, &process->master->plugins, link)
+		if (plugin->process == process)
+			return true;
+	return false;
+}
+
 static void
 worker_ended(struct worker *worker)
 {
@@ -298,8 +312,10 @@ worker_ended(struct worker *worker)
 			         process->name, (long)worker->pid,
 			         death_text(worker->wait_status, text, sizeof text));
 		worker_free(worker);
-		if (master->stopping && LIST_EMPTY(&master->workers))
-			event_base_loopbreak(master->base);
+		if (master->stopping)
+			master_stop_next(master);
+		else if (!is_used(process))
+			process_free(process);
 		return;
 	}
 	host_log(HOST_ERROR, "process %s (pid %ld) %s", process->name, (long)worker->pid,
@@ -390,7 +406,7 @@ become_worker(const struct worker_boot *boot, int boot_fd, pid_t master_pid)
 }
 
 static void
-collect(struct process *process, struct worker_boot *boot)
+collect(struct process *process, unsigned serial, struct worker_boot *boot)
 {
 	struct master *master = process->master;
 	struct plugin *plugin;
@@ -408,6 +424,7 @@ collect(struct process *process, struct worker_boot *boot)
 				&boot->sockets, &boot->n_sockets,
 				sizeof *boot->sockets) = plugin->sockets[i];
 		p = xgrow(&boot->plugins, &boot->n_plugins, sizeof *p);
+		plugin->told = serial;
 		p->name = plugin->name;
 		p->instance_id = plugin->instance_id;
 		p->start_from = plugin->current.copy;
@@ -441,6 +458,7 @@ process_start(struct process *process)
 	pid_t me = getpid();
 
 	worker->process = process;
+	worker->serial = ++master->last_serial;
 	worker->started_ms = master_now_ms();
 	worker->life_fd = -1;
 	worker->crash_fd = memfd_create("cupola-crash", MFD_CLOEXEC);
@@ -458,7 +476,7 @@ process_start(struct process *process)
 	boot.life_fd = life[0];
 	boot.crash_fd = worker->crash_fd;
 	boot.copies_dir = master->runtime.copies;
-	collect(process, &boot);
+	collect(process, worker->serial, &boot);
 	boot_fd = r = worker_boot_write(&boot, &err);
 	if (r < 0)
 		goto end;

@@ -220,8 +220,9 @@ culprit(const struct frame *frames, const struct worker_crash *crash)
 	return any;
 }
 
+/* What happened, and where: the line that a person reads. A sample of a living thread has none. */
 static void
-print_crash(const struct worker_crash *crash, const struct frame *frames)
+print_heading(const struct worker_crash *crash, const struct frame *frames)
 {
 	const char *name = sigabbrev_np(crash->signo);
 	int at = culprit(frames, crash);
@@ -243,6 +244,13 @@ print_crash(const struct worker_crash *crash, const struct frame *frames)
 	if (*crash->trace_id)
 		printf(", in trace %.32s, span %.16s", crash->trace_id, crash->span_id);
 	putchar('\n');
+}
+
+static void
+print_crash(const struct worker_crash *crash, const struct frame *frames)
+{
+	if (crash->signo || crash->stalled_ms)
+		print_heading(crash, frames);
 	for (uint32_t i = 0; i < crash->n_frames; i++) {
 		printf("#%u ", i);
 		print_frame(&frames[i], crash->frames[i]);

@@ -92,6 +92,29 @@ on_inotify(evutil_socket_t fd, short what, void *arg)
 		}
 }
 
+static void
+watched_free(struct watched *watched)
+{
+	LIST_REMOVE(watched, link);
+	event_free(watched->quiet);
+	free(watched->plugin);
+	free(watched->file);
+	free(watched);
+}
+
+/* The folder stays watched: another plugin may live there. */
+static void
+forget(struct watch *watch, const char *plugin)
+{
+	struct watched *watched;
+
+	LIST_FOREACH (watched, &watch->files, link)
+		if (!strcmp(watched->plugin, plugin)) {
+			watched_free(watched);
+			return;
+		}
+}
+
 void
 watch_plugin(struct watch *watch, const struct plugin *plugin)
 {
@@ -101,6 +124,7 @@ watch_plugin(struct watch *watch, const struct plugin *plugin)
 
 	if (!watch || !slash)
 		return;
+	forget(watch, plugin->name);
 	watched = xcalloc(1, sizeof *watched);
 	folder = xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
 	watched->watch = watch;
@@ -142,13 +166,8 @@ watch_free(struct watch *watch)
 
 	if (!watch)
 		return;
-	while ((watched = LIST_FIRST(&watch->files))) {
-		LIST_REMOVE(watched, link);
-		event_free(watched->quiet);
-		free(watched->plugin);
-		free(watched->file);
-		free(watched);
-	}
+	while ((watched = LIST_FIRST(&watch->files)))
+		watched_free(watched);
 	event_free(watch->readable);
 	close(watch->fd);
 	free(watch);
