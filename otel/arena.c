@@ -10,7 +10,8 @@ void
 otelp_arena_init(struct otelp_arena *arena, void *first, size_t first_size,
                  size_t max_heap)
 {
-	static char nothing[1]; /* an empty block somewhere: no arithmetic is done on NULL */
+	static char
+		nothing[1]; /* an empty block somewhere: no arithmetic is done on NULL */
 
 	arena->at = arena->first = first ? first : nothing;
 	arena->end = arena->at + first_size;
@@ -18,6 +19,33 @@ otelp_arena_init(struct otelp_arena *arena, void *first, size_t first_size,
 	arena->chunks = arena->current = NULL;
 	arena->heap = 0;
 	arena->max_heap = max_heap;
+	arena->budget = NULL;
+}
+
+static struct otelp_chunk *
+chunk_new(struct otelp_budget *budget, size_t bytes)
+{
+	struct otelp_chunk *chunk = NULL;
+
+	if (!budget ||
+	    atomic_fetch_add_explicit(&budget->used, bytes, memory_order_relaxed) +
+	                    bytes <=
+	            budget->max)
+		chunk = otelp_malloc(sizeof *chunk + bytes);
+	if (chunk)
+		chunk->size = bytes;
+	else if (budget)
+		atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
+	return chunk;
+}
+
+static void
+chunk_free(struct otelp_budget *budget, struct otelp_chunk *chunk)
+{
+	if (budget)
+		atomic_fetch_sub_explicit(&budget->used, chunk->size,
+		                          memory_order_relaxed);
+	otelp_free(chunk);
 }
 
 void
@@ -39,7 +67,7 @@ otelp_arena_reset(struct otelp_arena *arena, size_t keep)
 
 		*link = chunk->next;
 		arena->heap -= chunk->size;
-		otelp_free(chunk);
+		chunk_free(arena->budget, chunk);
 	}
 }
 
@@ -77,10 +105,9 @@ otelp_arena_alloc_slow(struct otelp_arena *arena, size_t size, size_t align)
 			return NULL;
 		if (bytes > arena->max_heap - arena->heap)
 			bytes = arena->max_heap - arena->heap;
-		chunk = otelp_malloc(sizeof *chunk + bytes);
+		chunk = chunk_new(arena->budget, bytes);
 		if (!chunk)
 			return NULL;
-		chunk->size = bytes;
 		chunk->next = *link;
 		*link = chunk;
 		arena->heap += bytes;

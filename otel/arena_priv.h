@@ -9,6 +9,7 @@
 #define OTEL_ARENA_PRIV_H
 
 #include <stdalign.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,12 @@ struct otelp_chunk {
 	alignas(max_align_t) char bytes[];
 };
 
+/* What the chunks of many arenas may take together. */
+struct otelp_budget {
+	atomic_size_t used;
+	size_t max;
+};
+
 struct otelp_arena {
 	char *at, *end; /* what is free of the current chunk or of the first block */
 	char *first;    /* borrowed: the owner's block */
@@ -25,6 +32,7 @@ struct otelp_arena {
 	struct otelp_chunk *chunks;  /* in the order of their use; NULL: none yet */
 	struct otelp_chunk *current; /* NULL: in the first block */
 	size_t heap, max_heap;       /* bytes of chunks, and how many there may be */
+	struct otelp_budget *budget; /* borrowed; NULL: none but max_heap */
 };
 
 void otelp_arena_init(struct otelp_arena *arena, void *first, size_t first_size,
@@ -36,7 +44,7 @@ void otelp_arena_fini(struct otelp_arena *arena);
 
 void *otelp_arena_alloc_slow(struct otelp_arena *arena, size_t size, size_t align);
 
-/* NULL without memory or past max_heap. `align` is a power of two. */
+/* NULL without memory or past max_heap or the budget. `align` is a power of two. */
 static inline void *
 otelp_arena_alloc(struct otelp_arena *arena, size_t size, size_t align)
 {

@@ -45,10 +45,11 @@ otel_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% $(otlp_proto_cppflags) $(CURL
 # Generated headers come first, also when one object is asked for by name.
 %D%/otlp-answer.c: | $(otlp_proto_built)
 
+# Threads and thread-exit handlers of the SDK must not lose their code when a program closes the library.
 lib_LTLIBRARIES += %D%/libotel.la
 %C%_libotel_la_SOURCES =
 %C%_libotel_la_LIBADD = %D%/libotel-all.la
-%C%_libotel_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info 0:0:0
+%C%_libotel_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info 0:0:0 -Wl,-z,nodelete
 if HAVE_LD_VERSION_SCRIPT
 %C%_libotel_la_LDFLAGS += -Wl,--version-script=$(top_srcdir)/%D%/otel.map
 %C%_libotel_la_DEPENDENCIES = %D%/libotel-all.la $(top_srcdir)/%D%/otel.map

@@ -44,6 +44,7 @@ log_init(void *record)
 	struct log_record *log = record;
 
 	otelp_arena_init(&log->arena, log->bytes, sizeof log->bytes, MAX_HEAP);
+	log->arena.budget = &otelp_pool_budget;
 }
 
 static void

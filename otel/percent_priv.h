@@ -9,6 +9,16 @@
 /* Decodes into `out`, which holds `len` bytes; false when a % is not followed by two hex digits. */
 bool otelp_percent_decode(const char *text, size_t len, char *out, size_t *out_len);
 /* The value of a hex digit, or -1. */
-int otelp_hex_digit(char c);
+static inline int
+otelp_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
 
 #endif

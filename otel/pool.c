@@ -6,6 +6,9 @@
 #include "ring_priv.h"
 
 #define DEPOT_MAGAZINES 256
+#define MAX_HEAP        (64u << 20)
+
+struct otelp_budget otelp_pool_budget = { .max = MAX_HEAP };
 
 static struct pool {
 	const struct otelp_pool_type *type;

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arena_priv.h"
 #include "thread_priv.h"
 
 /* The first member of whatever is pooled. */
@@ -59,6 +60,9 @@ otelp_pool_put(enum otelp_pool pool, void *idle)
 	loaded->first = record;
 	loaded->n++;
 }
+
+/* What records may take of the heap beyond their own size, all of them together. */
+extern struct otelp_budget otelp_pool_budget;
 
 /* Frees what is idle in this thread's magazines and in the depots. */
 void otelp_pool_drain(void);

@@ -61,6 +61,7 @@ span_init(void *record)
 	struct otel_span *span = record;
 
 	otelp_arena_init(&span->arena, span->bytes, sizeof span->bytes, MAX_HEAP);
+	span->arena.budget = &otelp_pool_budget;
 }
 
 static void

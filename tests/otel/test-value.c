@@ -47,6 +47,22 @@ START_TEST(an_arena_respects_its_bound)
 }
 END_TEST
 
+START_TEST(arenas_share_a_budget)
+{
+	struct otelp_budget budget = { .max = 5000 };
+	struct otelp_arena other;
+
+	otelp_arena_init(&other, NULL, 0, 1 << 20);
+	arena.budget = other.budget = &budget;
+	ck_assert_ptr_nonnull(otelp_arena_alloc(&other, 4000, 1));
+	ck_assert_ptr_null(otelp_arena_alloc(&arena, 1001, 1));
+	otelp_arena_fini(&other);
+	ck_assert_uint_eq(budget.used, 0);
+	ck_assert_ptr_nonnull(otelp_arena_alloc(&arena, 5000, 1));
+	ck_assert_ptr_null(otelp_arena_alloc(&arena, 1, 1));
+}
+END_TEST
+
 START_TEST(an_arena_that_is_reset_stops_allocating)
 {
 	unsigned long before;
@@ -203,6 +219,7 @@ main(void)
 	suite_add_tcase(suite, values);
 	tcase_add_test(memory, an_arena_goes_on_in_chunks_and_is_aligned);
 	tcase_add_test(memory, an_arena_respects_its_bound);
+	tcase_add_test(memory, arenas_share_a_budget);
 	tcase_add_test(memory, an_arena_that_is_reset_stops_allocating);
 	tcase_add_loop_test(values, cutting_keeps_utf8_whole, 0,
 	                    sizeof cuts / sizeof *cuts);
