@@ -182,9 +182,12 @@ static curl_socket_t
 on_socket(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct otelp_otlp_client *c = userdata;
-	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
-	                address->protocol);
+	int fd;
 
+	c->unconnected = c->only_reuse;
+	if (c->only_reuse)
+		return CURL_SOCKET_BAD;
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
 	for (int i = 0; i < MAX_SOCKETS; i++) {
@@ -589,6 +592,39 @@ read_details(struct otelp_otlp_client *c, struct otelp_otlp_answer *answer)
 	otelp_free(bytes);
 }
 
+static bool
+is_whole_frame(const struct otelp_otlp_client *c)
+{
+	const uint8_t *b = c->body;
+
+	return c->body_len >= GRPC_HEAD &&
+	       c->body_len - GRPC_HEAD == ((size_t)b[1] << 24 | (size_t)b[2] << 16 |
+	                                   (size_t)b[3] << 8 | b[4]);
+}
+
+/*
+ * Without a grpc-status it is somebody else, a proxy perhaps, that speaks for the receiver; or the
+ * connection ended with the answer, and libcurl 7.88 lost the trailers or what was before them and
+ * takes it for the end of the answer. A whole message comes with success only.
+ */
+static enum verdict
+judge_without_status(struct otelp_otlp_client *c, struct otelp_otlp_answer *answer,
+                     struct otel_error *why)
+{
+	long status = 0;
+
+	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 200 && is_type(c, "application/grpc")) {
+		if (is_whole_frame(c))
+			return TAKEN;
+		otel_error_set(why, -EIO, "the answer broke off");
+		return RETRY;
+	}
+	otel_error_set(why, -EIO, "HTTP status %ld without a grpc-status", status);
+	answer->retry_after_ms = c->retry_after_ms;
+	return status == 429 || (status >= 502 && status <= 504) ? RETRY : REFUSED;
+}
+
 static enum verdict
 judge_grpc(struct otelp_otlp_client *c, CURLcode code, struct otelp_otlp_answer *answer,
            struct otel_error *why)
@@ -612,18 +648,10 @@ judge_grpc(struct otelp_otlp_client *c, CURLcode code, struct otelp_otlp_answer 
 		"DATA_LOSS",
 		"UNAUTHENTICATED",
 	};
-	long status = 0;
-
-	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (c->grpc_status < 0 && code != CURLE_OK)
 		return judge_transport(c, code, why);
-	if (c->grpc_status < 0) { /* a proxy, perhaps, that speaks for the receiver */
-		otel_error_set(why, -EIO, "HTTP status %ld without a grpc-status",
-		               status);
-		answer->retry_after_ms = c->retry_after_ms;
-		return status == 429 || (status >= 502 && status <= 504) ? RETRY
-		                                                         : REFUSED;
-	}
+	if (c->grpc_status < 0)
+		return judge_without_status(c, answer, why);
 	if (c->too_big)
 		return judge_transport(c, code, why);
 	if (c->grpc_status == GRPC_OK) {
