@@ -7,6 +7,7 @@
  *	/metrics  the metrics of this process's services and of the host, for Prometheus
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +15,9 @@
 #include <unistd.h>
 
 #include "loop.h"
-#include "prometheus.h"
 #include "telemetry.h"
 #include "worker_priv.h"
+#include <otel/prometheus.h>
 
 struct admin {
 	struct worker *worker;
@@ -115,7 +116,14 @@ readyz(struct admin *admin, struct http_exchange *x)
 /* ---- /metrics ---- */
 
 static void
-plugin_metrics(struct worker *worker, struct prometheus *page)
+print_family(FILE *page, const char *name, const char *total, const char *help)
+{
+	fprintf(page, "# HELP %s%s %s\n# TYPE %s%s %s\n", name, total, help, name, total,
+	        *total ? "counter" : "gauge");
+}
+
+static void
+plugin_metrics(struct worker *worker, FILE *page)
 {
 	static const struct {
 		const char *name, *help;
@@ -134,8 +142,9 @@ plugin_metrics(struct worker *worker, struct prometheus *page)
 	};
 
 	for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {
-		prometheus_family(page, metrics[i].name, metrics[i].help,
-		                  metrics[i].is_counter ? "counter" : "gauge");
+		const char *total = metrics[i].is_counter ? "_total" : "";
+
+		print_family(page, metrics[i].name, total, metrics[i].help);
 		pthread_mutex_lock(&worker->lock);
 		for (struct mounted *m = worker->mounted; m; m = m->next) {
 			struct mount_status st;
@@ -146,16 +155,15 @@ plugin_metrics(struct worker *worker, struct prometheus *page)
 				                    st.reloads,    st.refused_loads,
 				                    st.generation, st.parked };
 
-			prometheus_sample(page, metrics[i].name,
-			                  metrics[i].is_counter ? "_total" : "",
-			                  "service_name", m->mount->name, values[i]);
+			fprintf(page, "%s%s{service_name=\"%s\"} %" PRIu64 "\n",
+			        metrics[i].name, total, m->mount->name, values[i]);
 		}
 		pthread_mutex_unlock(&worker->lock);
 	}
 }
 
 static void
-telemetry_metrics(struct worker *worker, struct prometheus *page)
+telemetry_metrics(struct worker *worker, FILE *page)
 {
 	static const char *const signals[] = { "traces", "metrics", "logs" };
 	static const char *const names[] = { "cupola_telemetry_accepted",
@@ -168,7 +176,7 @@ telemetry_metrics(struct worker *worker, struct prometheus *page)
 		                             "exports tried again" };
 
 	for (size_t i = 0; i < 4; i++) {
-		prometheus_family(page, names[i], helps[i], "counter");
+		print_family(page, names[i], "_total", helps[i]);
 		for (int s = 0; s < OTEL_N_SIGNALS; s++) {
 			struct otel_pipeline_stats st;
 
@@ -179,43 +187,90 @@ telemetry_metrics(struct worker *worker, struct prometheus *page)
 				                            st.rejected,
 				                    st.retries };
 
-			prometheus_sample(page, names[i], "_total", "signal", signals[s],
-			                  values[i]);
+			fprintf(page, "%s_total{signal=\"%s\"} %" PRIu64 "\n", names[i],
+			        signals[s], values[i]);
 		}
 	}
 }
 
+/* References, so that observables run without the lock that the voices are listed under. */
+struct voices {
+	struct voice **list;
+	size_t n, size;
+};
+
 static void
-voice_metrics(struct voice *voice, void *arg)
+keep_voice(struct voice *voice, void *arg)
 {
-	if (voice->meters)
-		prometheus_provider(arg, voice->meters);
+	struct voices *voices = arg;
+
+	if (!voice->meters)
+		return;
+	if (voices->n == voices->size) {
+		size_t size = voices->size ? voices->size * 2 : 16;
+		struct voice **grown = realloc(voices->list, size * sizeof *grown);
+
+		if (!grown)
+			return; /* it is missing from this page */
+		voices->list = grown;
+		voices->size = size;
+	}
+	voice->refs++; /* under the lock already */
+	voices->list[voices->n++] = voice;
+}
+
+static int
+append(void *page, const char *bytes, size_t len)
+{
+	return fwrite(bytes, 1, len, page) == len ? 0 : -ENOMEM;
+}
+
+static int
+service_metrics(struct worker *worker, FILE *page)
+{
+	struct otel_meter_provider **providers;
+	struct voices voices = { NULL, 0, 0 };
+	int r = -ENOMEM;
+
+	telemetry_each(worker->telemetry, keep_voice, &voices);
+	providers = calloc(voices.n + 1, sizeof *providers);
+	for (size_t i = 0; providers && i < voices.n; i++)
+		providers[i] = voices.list[i]->meters;
+	if (providers)
+		r = otel_prometheus_write(providers, voices.n, OTEL_PROMETHEUS_JOB,
+		                          append, page);
+	for (size_t i = 0; i < voices.n; i++)
+		voice_unref(voices.list[i]);
+	free(voices.list);
+	free(providers);
+	return r;
 }
 
 static void
 metrics(struct admin *admin, struct http_exchange *x)
 {
-	static const struct http_field fields[] = {
-		{ "Content-Type", "text/plain; version=0.0.4; charset=utf-8" }
-	};
-	struct prometheus *page = prometheus_new();
-	const char *text;
-	size_t len;
+	static const struct http_field fields[] = { { "Content-Type",
+		                                      OTEL_PROMETHEUS_TEXT_TYPE } };
+	char *text = NULL;
+	size_t len = 0;
+	FILE *page = open_memstream(&text, &len);
+	int r = -ENOMEM;
 
-	if (!page) {
-		reply(x, 503, "out of memory\n");
-		return;
+	if (page) {
+		plugin_metrics(admin->worker, page);
+		telemetry_metrics(admin->worker, page);
+		r = service_metrics(admin->worker, page);
+		if (ferror(page))
+			r = -ENOMEM;
+		if (fclose(page))
+			r = -ENOMEM;
 	}
-	plugin_metrics(admin->worker, page);
-	telemetry_metrics(admin->worker, page);
-	telemetry_each(admin->worker->telemetry, voice_metrics, page);
-	text = prometheus_text(page, &len);
-	if (text)
+	if (r == 0)
 		http_reply(x, 200, fields, 1, text, len);
 	else
 		http_reply(x, 503, text_plain, 1, "out of memory\n", 14);
 	http_exchange_done(x);
-	prometheus_free(page);
+	free(text);
 }
 
 /* ---- the server ---- */

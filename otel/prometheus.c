@@ -458,7 +458,8 @@ int
 otel_prometheus_write(struct otel_meter_provider *const *providers, size_t n_providers,
                       uint32_t flags, otel_prometheus_write_fn *write, void *userdata)
 {
-	struct page page = { .flags = flags, .whose = n_providers > 1 };
+	struct page page = { .flags = flags,
+		             .whose = n_providers > 1 || (flags & OTEL_PROMETHEUS_JOB) };
 	int r = 0;
 
 	for (size_t i = 0; i < n_providers && !r; i++) {

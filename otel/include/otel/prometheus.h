@@ -7,9 +7,9 @@
  * Names and attribute keys are sanitised, units become words at the end of the name, monotonic sums are
  * counters named ..._total, other sums gauges. Each series has the labels otel_scope_name and
  * otel_scope_version, and otel_scope_KEY for the attributes of its scope; target_info has a resource's
- * attributes. With more than one provider on a page each series also says whose it is, in the labels
- * `job` (service.namespace and service.name) and `instance` (service.instance.id): scrape such a page
- * with honor_labels.
+ * attributes. With more than one provider on a page, or OTEL_PROMETHEUS_JOB, each series says whose it
+ * is in the labels `job` (service.namespace/service.name) and `instance` (service.instance.id): scrape
+ * such a page with honor_labels.
  *
  * Specification: compatibility/prometheus_and_openmetrics.md.
  */
@@ -37,7 +37,8 @@ enum otel_prometheus_flags {
 	OTEL_PROMETHEUS_NO_UNITS = 1u << 1,       /* names without units */
 	OTEL_PROMETHEUS_NO_TOTAL = 1u << 2,       /* counters without _total; not in OpenMetrics */
 	OTEL_PROMETHEUS_NO_SCOPE = 1u << 3,       /* no otel_scope_* labels */
-	OTEL_PROMETHEUS_NO_TARGET_INFO = 1u << 4  /* no target_info */
+	OTEL_PROMETHEUS_NO_TARGET_INFO = 1u << 4,  /* no target_info */
+	OTEL_PROMETHEUS_JOB = 1u << 5 /* job and instance, also when there is one provider only */
 };
 
 /* Takes the next piece of the page; returns 0, or what otel_prometheus_write shall return. */
