@@ -114,17 +114,11 @@ scope_free(struct otelp_scope *scope)
 	otelp_free(scope);
 }
 
-void
-otel_meter_provider_free(struct otel_meter_provider *provider)
+static void
+provider_destroy(struct otel_meter_provider *provider)
 {
 	struct otelp_scope *scope, *next;
 
-	if (!provider)
-		return;
-	if (provider->pipeline)
-		otelp_pipeline_remove_meter_provider(provider->pipeline, provider);
-	while (provider->meters)
-		otel_meter_close(provider->meters);
 	pthread_mutex_lock(&otelp_metrics_lock);
 	*provider->prev = provider->next;
 	if (provider->next)
@@ -138,6 +132,20 @@ otel_meter_provider_free(struct otel_meter_provider *provider)
 	pthread_mutex_destroy(&provider->collecting);
 	otel_resource_unref(provider->resource);
 	otelp_free(provider);
+}
+
+/* The pipeline reports what has been counted since the last time, and ends the provider then. */
+void
+otel_meter_provider_free(struct otel_meter_provider *provider)
+{
+	if (!provider)
+		return;
+	while (provider->meters)
+		otel_meter_close(provider->meters);
+	if (!provider->pipeline ||
+	    !otelp_pipeline_retire_meter_provider(provider->pipeline, provider,
+	                                          provider_destroy))
+		provider_destroy(provider);
 }
 
 static bool

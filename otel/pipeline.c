@@ -24,8 +24,11 @@ enum {
 struct member { /* a meter provider */
 	struct otel_meter_provider *provider;
 	bool busy; /* its points are being collected or exported */
+	bool last; /* and by that it has told all that it has to tell */
+	void (*destroy)(struct otel_meter_provider *provider); /* NULL: it is in use */
 	TAILQ_ENTRY(member) entry;
 };
+TAILQ_HEAD(members, member);
 
 struct otel_pipeline {
 	struct otel_config config;
@@ -35,7 +38,7 @@ struct otel_pipeline {
 	pthread_mutex_t lock;
 	pthread_cond_t idle; /* a member is no longer busy */
 	/* guarded by lock: */
-	TAILQ_HEAD(, member) members;
+	struct members members;
 	bool closed;
 
 	LIST_ENTRY(otel_pipeline) entry; /* guarded by pipelines_lock */
@@ -219,6 +222,8 @@ destroy(struct otel_pipeline *p)
 	free_exporters(exporters);
 	while ((m = TAILQ_FIRST(&p->members))) {
 		TAILQ_REMOVE(&p->members, m, entry);
+		if (m->destroy)
+			m->destroy(m->provider);
 		otelp_free(m);
 	}
 	pthread_mutex_destroy(&p->lock);
@@ -494,21 +499,32 @@ find_member(struct otel_pipeline *p, const struct otel_meter_provider *provider)
 	return NULL;
 }
 
-/* Waits for an export of its points that goes on: they are the provider's memory. */
-void
-otelp_pipeline_remove_meter_provider(struct otel_pipeline *p,
-                                     struct otel_meter_provider *provider)
+/*
+ * What it counted since the last collection is worth an export too, though who owned it is gone. When
+ * nothing collects any more, an export of its points that goes on is waited for: they are its memory.
+ */
+bool
+otelp_pipeline_retire_meter_provider(struct otel_pipeline *p,
+                                     struct otel_meter_provider *provider,
+                                     void (*end)(struct otel_meter_provider *provider))
 {
+	struct otelp_lane *lane = &p->lanes[OTEL_SIGNAL_METRICS];
 	struct member *m;
+	bool taken;
 
 	pthread_mutex_lock(&p->lock);
 	m = find_member(p, provider);
-	while (m && m->busy)
+	taken = m && !p->closed && lane->exporter && lane->running;
+	if (taken)
+		m->destroy = end;
+	while (m && !taken && m->busy)
 		pthread_cond_wait(&p->idle, &p->lock);
-	if (m)
+	if (m && !taken)
 		TAILQ_REMOVE(&p->members, m, entry);
 	pthread_mutex_unlock(&p->lock);
-	otelp_free(m);
+	if (!taken)
+		otelp_free(m);
+	return taken;
 }
 
 static int
@@ -545,6 +561,7 @@ otelp_pipeline_collect(struct otel_pipeline *p, struct otelp_lane *lane, size_t 
 		int r;
 
 		m->busy = true;
+		m->last = m->destroy != NULL;
 		pthread_mutex_unlock(&p->lock);
 		r = otelp_meter_provider_collect(m->provider, p->config.temporality,
 		                                 &metrics, &n_metrics);
@@ -556,6 +573,7 @@ otelp_pipeline_collect(struct otel_pipeline *p, struct otelp_lane *lane, size_t 
 			result = r;
 		}
 		pthread_mutex_lock(&p->lock);
+		m->last &= r == 0;
 	}
 	pthread_mutex_unlock(&p->lock);
 	return result;
@@ -564,11 +582,23 @@ otelp_pipeline_collect(struct otel_pipeline *p, struct otelp_lane *lane, size_t 
 void
 otelp_pipeline_collected(struct otel_pipeline *p)
 {
-	struct member *m;
+	struct members gone = TAILQ_HEAD_INITIALIZER(gone);
+	struct member *m, *next;
 
 	pthread_mutex_lock(&p->lock);
-	TAILQ_FOREACH (m, &p->members, entry)
+	for (m = TAILQ_FIRST(&p->members); m; m = next) {
+		next = TAILQ_NEXT(m, entry);
 		m->busy = false;
+		if (m->last) {
+			TAILQ_REMOVE(&p->members, m, entry);
+			TAILQ_INSERT_TAIL(&gone, m, entry);
+		}
+	}
 	pthread_cond_broadcast(&p->idle);
 	pthread_mutex_unlock(&p->lock);
+	while ((m = TAILQ_FIRST(&gone))) {
+		TAILQ_REMOVE(&gone, m, entry);
+		m->destroy(m->provider);
+		otelp_free(m);
+	}
 }

@@ -45,8 +45,13 @@ void otelp_log_record_release(void *record);
 /* The pipeline's list of meter providers, for the periodic reader. [any] */
 void otelp_pipeline_add_meter_provider(struct otel_pipeline *pipeline,
                                        struct otel_meter_provider *provider);
-void otelp_pipeline_remove_meter_provider(struct otel_pipeline *pipeline,
-                                          struct otel_meter_provider *provider);
+/*
+ * Takes a provider that nobody records to any more: it is collected once more and then handed to
+ * `end`, at the latest by otel_pipeline_free. False: nothing is exported, it stays the caller's. [any]
+ */
+bool otelp_pipeline_retire_meter_provider(struct otel_pipeline *pipeline,
+                                          struct otel_meter_provider *provider,
+                                          void (*end)(struct otel_meter_provider *provider));
 /*
  * Collects a provider's streams with the pipeline's temporality into an arena that lives until the
  * next collection of this provider. Sets *metrics and *n. [exporter]

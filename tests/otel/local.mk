@@ -4,7 +4,7 @@ otel_test_cppflags = $(test_cppflags) -I$(top_srcdir)/otel -I$(top_srcdir)/tests
 otel_test_ldadd = otel/libotel-all.la $(CHECK_LIBS)
 EXTRA_DIST += %D%/meter-fixture.h
 meter_tests = %D%/test-meter %D%/test-meter-threads %D%/test-meter-memory \
-	%D%/test-prometheus
+	%D%/test-meter-pipeline %D%/test-prometheus
 check_PROGRAMS += $(meter_tests)
 TESTS += $(meter_tests)
 %C%_test_meter_CPPFLAGS = $(otel_test_cppflags)
@@ -13,6 +13,8 @@ TESTS += $(meter_tests)
 %C%_test_meter_threads_LDADD = $(otel_test_ldadd)
 %C%_test_meter_memory_CPPFLAGS = $(otel_test_cppflags)
 %C%_test_meter_memory_LDADD = $(otel_test_ldadd)
+%C%_test_meter_pipeline_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_meter_pipeline_LDADD = $(otel_test_ldadd)
 %C%_test_prometheus_CPPFLAGS = $(otel_test_cppflags)
 %C%_test_prometheus_LDADD = $(otel_test_ldadd)
 # traces, logs and what they stand on
