@@ -29,3 +29,5 @@ noinst_PROGRAMS += %D%/fuzz-tracecontext %D%/fuzz-baggage %D%/fuzz-resource
 %C%_fuzz_resource_LDFLAGS = $(fuzz_ldflags)
 %C%_fuzz_resource_LDADD = otel/libotel-all.la
 endif
+
+include tests/fuzz/http.mk
