@@ -230,14 +230,15 @@ otel_logger_provider_new(struct otel_pipeline *pipeline, struct otel_resource *r
 void
 otel_logger_provider_free(struct otel_logger_provider *provider)
 {
-	otelp_provider_close(&provider->base);
+	otelp_provider_close(provider ? &provider->base : NULL);
 }
 
 struct otel_logger *
 otel_logger_provider_logger(struct otel_logger_provider *provider,
                             const struct otel_scope_data *scope)
 {
-	return (struct otel_logger *)otelp_provider_scope(&provider->base, scope);
+	return (struct otel_logger *)otelp_provider_scope(
+		provider ? &provider->base : NULL, scope);
 }
 
 /* ---- for the pipeline ---- */

@@ -42,6 +42,8 @@ otelp_sampler_decide(const struct otel_sampler_config *sampler,
 		return false;
 	case OTEL_SAMPLER_TRACEIDRATIO:
 		return ratio_decide(sampler->ratio, trace_id);
+	case OTEL_SAMPLER_CUSTOM:
+		break;
 	}
 	return true;
 }

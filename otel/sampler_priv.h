@@ -15,7 +15,7 @@
 
 #include <otel/sdk.h>
 
-/* `parent` is NULL for a root. [any] */
+/* What the built-in ones decide; `parent` is NULL for a root. [any] */
 bool otelp_sampler_decide(const struct otel_sampler_config *sampler,
                           const struct otel_span_context *parent,
                           const uint8_t trace_id[16]);

@@ -159,15 +159,17 @@ span_take(const struct otel_context *parent, unsigned state)
 	return span;
 }
 
+/* Takes trace_state. */
 static struct otel_span *
 span_silent(const struct otel_context *parent, const struct otel_span_context *context,
             struct otelp_tracestate *trace_state)
 {
 	struct otel_span *span = span_take(parent, SILENT);
 
-	if (!span)
-		return NULL;
-	set_context(span, context, otelp_tracestate_ref(trace_state));
+	if (span)
+		set_context(span, context, trace_state);
+	else
+		otelp_tracestate_unref(trace_state);
 	return span;
 }
 
@@ -225,6 +227,12 @@ static void set_attributes(struct otel_span *span,
                            const struct otel_attribute *attributes, size_t n);
 static void add_link(struct otel_span *span, const struct otel_link *link);
 
+static int
+kind_of(const struct otel_span_options *options)
+{
+	return options && options->kind ? options->kind : OTEL_SPAN_KIND_INTERNAL;
+}
+
 static void
 fill(struct otel_span *span, struct otel_tracer *tracer, const char *name,
      const struct otel_span_options *options, const struct otel_span *parent)
@@ -241,7 +249,7 @@ fill(struct otel_span *span, struct otel_tracer *tracer, const char *name,
 		memset(data->parent_span_id, 0, 8);
 		data->parent_remote = false;
 	}
-	data->kind = options && options->kind ? options->kind : OTEL_SPAN_KIND_INTERNAL;
+	data->kind = kind_of(options);
 	data->status = OTEL_STATUS_UNSET;
 	data->status_message = "";
 	data->name = name ? copy_text(span, name) : "";
@@ -288,49 +296,104 @@ is_valid(const struct otel_span_context *context)
 	return (a | b) && c;
 }
 
+/* What is known of a span before there is one. */
+struct birth {
+	struct otel_context *around; /* the parent context */
+	struct otel_span *parent;    /* NULL: a root */
+	struct otel_span_context context;
+	struct otelp_tracestate *trace_state; /* counted */
+	struct otel_sampling_answer answer;
+};
+
+/* Nobody looks: what came in goes on as it is; a root still has ids, for the logs. */
+static struct otel_span *
+pass_through(struct birth *birth, bool disabled)
+{
+	if (birth->parent)
+		birth->context = birth->parent->data.context;
+	else if (disabled)
+		birth->context = no_context;
+	else
+		make_ids(&birth->context, NULL);
+	return span_silent(birth->around, &birth->context, birth->trace_state);
+}
+
+static void
+ask_custom(struct birth *birth, const struct otel_sampler *sampler, const char *name,
+           const struct otel_span_options *options)
+{
+	struct otel_sampling_question question = {
+		.parent = birth->around,
+		.parent_span = birth->parent ? &birth->parent->data.context : NULL,
+		.trace_id = birth->context.trace_id,
+		.name = name ? name : "",
+		.kind = kind_of(options),
+	};
+
+	if (options) {
+		question.attributes = options->attributes;
+		question.n_attributes = options->n_attributes;
+		question.links = options->links;
+		question.n_links = options->n_links;
+	}
+	sampler->decide(sampler, &question, &birth->answer);
+	if (birth->answer.trace_state) {
+		otelp_tracestate_unref(birth->trace_state);
+		birth->trace_state = otelp_tracestate_parse(birth->answer.trace_state);
+	}
+}
+
+static bool
+sample(struct birth *birth, const struct otel_sampler_config *sampler, const char *name,
+       const struct otel_span_options *options)
+{
+	if (sampler->kind != OTEL_SAMPLER_CUSTOM)
+		return otelp_sampler_decide(
+			sampler, birth->parent ? &birth->parent->data.context : NULL,
+			birth->context.trace_id);
+	ask_custom(birth, sampler->custom, name, options);
+	return birth->answer.sample;
+}
+
 struct otel_span *
 otel_span_start(struct otel_tracer *tracer, const char *name,
                 const struct otel_span_options *options)
 {
-	struct otel_context *around = options && options->parent ? options->parent
-	                                                         : otel_context_current();
-	struct otel_span *parent = around && !(options && options->root) ? around->span
-	                                                                 : NULL;
-	const struct otel_span_context *above = NULL;
 	struct otelp_provider *provider;
 	struct otel_pipeline *pipeline;
-	struct otel_span_context context;
 	struct otel_span *span;
+	struct birth birth;
 
 	if (!tracer)
 		return NULL;
-	if (parent && is_valid(&parent->data.context))
-		above = &parent->data.context;
-	else
-		parent = NULL;
+	birth.around = options && options->parent ? options->parent
+	                                          : otel_context_current();
+	birth.parent = birth.around && !(options && options->root) ? birth.around->span
+	                                                           : NULL;
+	if (birth.parent && !is_valid(&birth.parent->data.context))
+		birth.parent = NULL;
+	birth.trace_state = birth.parent ? otelp_tracestate_ref(birth.parent->trace_state)
+	                                 : NULL;
+	birth.answer = (struct otel_sampling_answer){ false };
 	provider = tracer->scope.provider;
 	pipeline = atomic_load_explicit(&provider->pipeline, memory_order_relaxed);
-	if (!pipeline || !otelp_pipeline_has(pipeline, OTEL_SIGNAL_TRACES)) {
-		/* Nobody looks: what came in goes on as it is; a root still has ids, for the logs. */
-		if (!above && !provider->disabled)
-			make_ids(&context, NULL);
-		else
-			context = above ? *above : no_context;
-		return span_silent(around, &context, parent ? parent->trace_state : NULL);
-	}
-	make_ids(&context, above);
-	if (!otelp_sampler_decide(&provider->sampler, above, context.trace_id))
-		return span_silent(around, &context, parent ? parent->trace_state : NULL);
-	context.flags |= OTEL_TRACE_FLAG_SAMPLED;
-	span = span_take(around, 0);
+	if (!pipeline || !otelp_pipeline_has(pipeline, OTEL_SIGNAL_TRACES))
+		return pass_through(&birth, provider->disabled);
+	make_ids(&birth.context, birth.parent ? &birth.parent->data.context : NULL);
+	if (!sample(&birth, &provider->sampler, name, options))
+		return span_silent(birth.around, &birth.context, birth.trace_state);
+	birth.context.flags |= OTEL_TRACE_FLAG_SAMPLED;
+	span = span_take(birth.around, 0);
 	if (!span) {
+		otelp_tracestate_unref(birth.trace_state);
 		otelp_pipeline_count_no_memory(pipeline, OTEL_SIGNAL_TRACES);
 		return NULL;
 	}
-	set_context(span, &context,
-	            parent ? otelp_tracestate_ref(parent->trace_state) : NULL);
-	fill(span, tracer, name, options, parent);
-	stamp(span, options, parent);
+	set_context(span, &birth.context, birth.trace_state);
+	fill(span, tracer, name, options, birth.parent);
+	if (birth.answer.n_attributes)
+		set_attributes(span, birth.answer.attributes, birth.answer.n_attributes);
+	stamp(span, options, birth.parent);
 	return span;
 }
 
@@ -422,20 +485,15 @@ otelp_span_wrap_in(const struct otel_context *parent,
                    const struct otel_span_context *context,
                    struct otelp_tracestate *trace_state)
 {
-	return span_silent(parent, context, trace_state);
+	return span_silent(parent, context, otelp_tracestate_ref(trace_state));
 }
 
 struct otel_span *
 otel_span_wrap(const struct otel_span_context *context)
 {
-	struct otelp_tracestate *state = NULL;
-	struct otel_span *span;
+	const char *state = context->trace_state;
 
-	if (context->trace_state && *context->trace_state)
-		state = otelp_tracestate_parse(context->trace_state);
-	span = span_silent(NULL, context, state);
-	otelp_tracestate_unref(state);
-	return span;
+	return span_silent(NULL, context, state ? otelp_tracestate_parse(state) : NULL);
 }
 
 /* ---- changing ---- */

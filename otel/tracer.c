@@ -26,6 +26,13 @@ otel_tracer_provider_new(struct otel_pipeline *pipeline, struct otel_resource *r
 	}
 	if (sampler)
 		provider->base.sampler = *sampler;
+	if (provider->base.sampler.kind == OTEL_SAMPLER_CUSTOM &&
+	    !provider->base.sampler.custom) {
+		otel_tracer_provider_free(provider);
+		return otel_error_set(
+			err, -EINVAL,
+			"tracer provider: a custom sampler is asked for, and none given");
+	}
 	*out = provider;
 	return 0;
 }
@@ -33,14 +40,15 @@ otel_tracer_provider_new(struct otel_pipeline *pipeline, struct otel_resource *r
 void
 otel_tracer_provider_free(struct otel_tracer_provider *provider)
 {
-	otelp_provider_close(&provider->base);
+	otelp_provider_close(provider ? &provider->base : NULL);
 }
 
 struct otel_tracer *
 otel_tracer_provider_tracer(struct otel_tracer_provider *provider,
                             const struct otel_scope_data *scope)
 {
-	return (struct otel_tracer *)otelp_provider_scope(&provider->base, scope);
+	return (struct otel_tracer *)otelp_provider_scope(
+		provider ? &provider->base : NULL, scope);
 }
 
 bool

@@ -421,6 +421,62 @@ START_TEST(an_unsampled_span_has_ids_for_others_and_is_not_exported)
 }
 END_TEST
 
+static void
+decide_by_route(const struct otel_sampler *self,
+                const struct otel_sampling_question *question,
+                struct otel_sampling_answer *answer)
+{
+	static const struct otel_attribute mark = {
+		"sampler", { OTEL_TYPE_STRING, 5, { "route" } }
+	};
+
+	ck_assert_int_eq(question->kind, OTEL_SPAN_KIND_SERVER);
+	ck_assert_str_eq(question->name, "GET");
+	answer->sample = question->n_attributes == 1 &&
+	                 strcmp(question->attributes[0].value.string, "/healthz") != 0;
+	answer->attributes = &mark;
+	answer->n_attributes = 1;
+	answer->trace_state = question->parent_span ? "mine=1" : "";
+}
+
+START_TEST(a_sampler_of_ones_own_sees_the_start_and_may_add)
+{
+	static const struct otel_sampler by_route = { "route", decide_by_route };
+	struct otel_sampler_config sampler = { .kind = OTEL_SAMPLER_CUSTOM,
+		                               .custom = &by_route };
+	struct otel_span_context remote = { { 1 }, { 2 }, 0, true, "theirs=1" };
+	struct otel_span *parent = otel_span_wrap(&remote), *span;
+	struct otel_attribute route = OTEL_STR("http.route", "/healthz");
+	struct otel_span_options options = { .kind = OTEL_SPAN_KIND_SERVER,
+		                             .parent = otel_span_as_context(parent),
+		                             .attributes = &route,
+		                             .n_attributes = 1 };
+
+	otel_tracer_provider_free(provider);
+	ck_assert_int_eq(
+		otel_tracer_provider_new(&fake, resource, &sampler, 0, &provider, NULL),
+		0);
+	tracer = otel_tracer_provider_tracer(provider, NULL);
+	span = otel_span_start(tracer, "GET", &options);
+	ck_assert(!otel_span_is_recording(span));
+	ck_assert_str_eq(otel_span_context(span)->trace_state, "mine=1");
+	otel_span_end(span);
+	route = OTEL_STR("http.route", "/api");
+	otel_span_end(otel_span_start(tracer, "GET", &options));
+	otel_span_unref(parent);
+	ck_assert_uint_eq(fake.n_kept[OTEL_SIGNAL_TRACES], 1);
+	ck_string(attribute(ended(0)->attributes, 2, "sampler"), "route");
+	ck_assert_str_eq(ended(0)->context.trace_state, "mine=1");
+
+	sampler.custom = NULL;
+	otel_tracer_provider_free(provider);
+	provider = NULL;
+	ck_assert_int_eq(
+		otel_tracer_provider_new(&fake, resource, &sampler, 0, &provider, NULL),
+		-EINVAL);
+}
+END_TEST
+
 START_TEST(without_an_exporter_contexts_pass_through)
 {
 	struct otel_span_context remote = {
@@ -629,6 +685,7 @@ main(void)
 	tcase_add_test(end, a_span_outlives_its_provider);
 	tcase_add_test(sampling,
 	               an_unsampled_span_has_ids_for_others_and_is_not_exported);
+	tcase_add_test(sampling, a_sampler_of_ones_own_sees_the_start_and_may_add);
 	tcase_add_test(sampling, without_an_exporter_contexts_pass_through);
 	tcase_add_test(memory, replacing_for_ever_needs_no_more_memory);
 	tcase_add_test(memory, the_steady_state_allocates_nothing);

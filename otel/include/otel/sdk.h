@@ -217,9 +217,38 @@ struct otel_limits {
 	int log_attribute_count, log_attribute_value_length;
 };
 
+/* What a sampler of the program's own is asked about a span that starts; all of it is borrowed for the call. */
+struct otel_sampling_question {
+	const struct otel_context *parent;           /* NULL: the empty context */
+	const struct otel_span_context *parent_span; /* NULL: the span is a root */
+	const uint8_t *trace_id;                     /* 16 bytes */
+	const char *name;
+	int kind; /* enum otel_span_kind */
+	const struct otel_attribute *attributes; /* given at the start */
+	size_t n_attributes;
+	const struct otel_link *links;
+	size_t n_links;
+};
+
+/* What it answers; comes zeroed, and is copied before the next question is asked on this thread. */
+struct otel_sampling_answer {
+	bool sample;
+	const struct otel_attribute *attributes; /* added to a sampled span */
+	size_t n_attributes;
+	const char *trace_state; /* NULL: the parent's; "": none */
+};
+
+/* Must not block. Called from any thread, never with a lock held; lives as long as its provider. */
+struct otel_sampler {
+	const char *name;
+	void (*decide)(const struct otel_sampler *self, const struct otel_sampling_question *question,
+	               struct otel_sampling_answer *answer);
+};
+
 struct otel_sampler_config {
 	int kind; /* enum otel_sampler_kind */
 	double ratio;
+	const struct otel_sampler *custom; /* for OTEL_SAMPLER_CUSTOM; borrowed */
 };
 enum otel_sampler_kind {
 	OTEL_SAMPLER_PARENTBASED_ALWAYS_ON,
@@ -227,7 +256,8 @@ enum otel_sampler_kind {
 	OTEL_SAMPLER_PARENTBASED_TRACEIDRATIO,
 	OTEL_SAMPLER_ALWAYS_ON,
 	OTEL_SAMPLER_ALWAYS_OFF,
-	OTEL_SAMPLER_TRACEIDRATIO
+	OTEL_SAMPLER_TRACEIDRATIO,
+	OTEL_SAMPLER_CUSTOM
 };
 
 struct otel_config {
