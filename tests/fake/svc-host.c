@@ -376,6 +376,7 @@ fake_init(struct fake_host *fake, const struct svc_plugin *plugin)
 {
 	memset(fake, 0, sizeof *fake);
 	fake->plugin = plugin;
+	fake->peer = "127.0.0.1";
 	fake->host = (struct svc_host){
 		.major = SVC_MAJOR,
 		.size = sizeof(struct svc_host),
@@ -515,7 +516,7 @@ fake_begin(struct fake_host *fake, const char *method, const char *target,
 	rq->req.method = method;
 	rq->req.target = rq->target;
 	rq->req.listener = "";
-	rq->req.peer = "127.0.0.1";
+	rq->req.peer = fake->peer;
 	rq->req.version = 11;
 	rq->req.body = body ? body : "";
 	rq->req.len = body ? strlen(body) : 0;

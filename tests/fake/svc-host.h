@@ -61,8 +61,9 @@ struct fake_host {
 	void *self;
 
 	/* For the test to set. */
-	bool hold_http;  /* calls wait until fake_resume */
-	bool hold_sleep; /* so do sleeps; else they take no time */
+	const char *peer; /* of requests to come; 127.0.0.1 */
+	bool hold_http;   /* calls wait until fake_resume */
+	bool hold_sleep;  /* so do sleeps; else they take no time */
 
 	/* For the test to read. */
 	struct fake_call calls[FAKE_MAX];

@@ -182,7 +182,10 @@ START_TEST(only_this_machine_may_tell_it)
 	ck_assert_int_eq(fake_get(&fake, "/fail?mode=503")->status, 405);
 	ck_assert_int_eq(fake_post(&fake, "/fail?mode=nothing", NULL)->status, 400);
 	ck_assert_int_eq(fake_post(&fake, "/fail", NULL)->status, 400);
+	fake.peer = "192.0.2.1";
+	ck_assert_int_eq(fake_post(&fake, "/fail?mode=503", NULL)->status, 403);
 	ck_assert_int_eq(fake_get(&fake, "/iss-now.json")->status, 200);
+	fake.peer = "127.0.0.1";
 	ck_assert(is_loopback("127.0.0.1") && is_loopback("127.9.9.9") &&
 	          is_loopback("::1") && is_loopback("::ffff:127.0.0.1"));
 	ck_assert(!is_loopback("10.0.0.1") && !is_loopback("::ffff:10.0.0.1") &&
