@@ -18,6 +18,7 @@
 #include "files.h"
 #include <cupola/service.h>
 #include <cupola/url.h>
+#include <otel/semconv.h>
 
 #define MAX_URL 4096
 
@@ -66,7 +67,7 @@ reply_distance(const struct frontend *frontend, struct svc_request *req)
 		                 rsp->len);
 	}
 	otel_log(frontend->host->logger, OTEL_ERROR, "gateway did not answer",
-	         OTEL_STR("error.message", rsp->message));
+	         OTEL_STR(OTEL_EXCEPTION_MESSAGE, rsp->message));
 	if (rsp->error == -ETIMEDOUT)
 		return svc_reply_text(req, 504, "gateway did not answer in time\n");
 	return svc_reply_text(req, 502, "gateway did not answer\n");

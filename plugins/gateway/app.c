@@ -18,6 +18,7 @@
 
 #include <cupola/service.h>
 #include <cupola/url.h>
+#include <otel/semconv.h>
 
 /* Longer than any name of a place, percent-encoded; what is longer gets a 400. */
 #define MAX_URL 4096
@@ -45,9 +46,9 @@ reply_failure(struct svc_request *req, const char *service,
 
 	otel_log(req->host->logger, OTEL_ERROR,
 	         "a service that the answer needs has failed",
-	         OTEL_STR("peer.service", service),
-	         OTEL_INT("http.response.status_code", rsp->status),
-	         OTEL_STR("error.message", rsp->message));
+	         OTEL_STR(OTEL_SERVICE_PEER_NAME, service),
+	         OTEL_INT(OTEL_HTTP_RESPONSE_STATUS_CODE, rsp->status),
+	         OTEL_STR(OTEL_EXCEPTION_MESSAGE, rsp->message));
 	if (rsp->status >= 400 && rsp->status <= 599)
 		return svc_reply(req, rsp->status, "text/plain; charset=utf-8", rsp->body,
 		                 rsp->len);
@@ -64,7 +65,7 @@ reply_garbage(struct svc_request *req, const char *service)
 	char text[128];
 
 	otel_log(req->host->logger, OTEL_ERROR, "an answer could not be understood",
-	         OTEL_STR("peer.service", service));
+	         OTEL_STR(OTEL_SERVICE_PEER_NAME, service));
 	snprintf(text, sizeof text, "%s gave an answer that could not be understood\n",
 	         service);
 	return svc_reply_text(req, 502, text);

@@ -20,6 +20,7 @@
 #include "cache.h"
 #include "search.h"
 #include <cupola/service.h>
+#include <otel/semconv.h>
 
 /* In bytes, as asked for; no place has a longer name. */
 #define MAX_LOCATION 512
@@ -185,7 +186,7 @@ static int
 reply_failure(struct svc_request *req, int r)
 {
 	otel_log(req->host->logger, OTEL_ERROR, "the place could not be searched",
-	         OTEL_STR("error.message", strerror(-r)));
+	         OTEL_STR(OTEL_EXCEPTION_MESSAGE, strerror(-r)));
 	switch (r) {
 	case -ETIMEDOUT:
 		return svc_reply_text(req, 504,

@@ -16,6 +16,7 @@
 #include "coordinates.h"
 #include "geodesic.h"
 #include <cupola/service.h>
+#include <otel/semconv.h>
 
 struct iss {
 	const struct svc_host *host;
@@ -30,8 +31,8 @@ static struct otel_attribute
 outcome(const struct svc_response *rsp)
 {
 	if (rsp->status)
-		return OTEL_INT("http.response.status_code", rsp->status);
-	return OTEL_STR("error.type", rsp->error == -ETIMEDOUT ? "timeout" : "_OTHER");
+		return OTEL_INT(OTEL_HTTP_RESPONSE_STATUS_CODE, rsp->status);
+	return OTEL_STR(OTEL_ERROR_TYPE, rsp->error == -ETIMEDOUT ? "timeout" : "_OTHER");
 }
 
 /* Asks where the station is. 0, -ETIMEDOUT, or another negative errno: then there is no position. */
@@ -46,8 +47,8 @@ get_iss_coordinates(struct iss *iss, struct coordinates *out)
 	int r = rsp->error;
 
 	otel_counter_add(iss->iss_requests, 1, outcome(rsp));
-	otel_span_set(span, OTEL_STR("http.request.method", "GET"),
-	              OTEL_STR("url.full", iss->position_url), outcome(rsp));
+	otel_span_set(span, OTEL_STR(OTEL_HTTP_REQUEST_METHOD, "GET"),
+	              OTEL_STR(OTEL_URL_FULL, iss->position_url), outcome(rsp));
 
 	if (r == 0 && rsp->status != 200)
 		r = -EBADMSG;
