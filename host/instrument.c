@@ -194,11 +194,15 @@ host_instrument_begin(struct host_instrument *instrument,
 static void
 access_log(struct host_instrument *instrument, struct host_instrument_request *r,
            struct http_exchange *x, const struct otel_attribute *attributes, size_t n,
-           int status, double seconds)
+           int status, uint64_t ns)
 {
+	unsigned long long tenths =
+		ns / 100000; /* of a millisecond; printf of doubles is slow */
 	char text[256];
 	struct otel_log_record record = {
-		.severity = status >= 500 || !status ? OTEL_ERROR : OTEL_INFO,
+		.severity = status >= 500 ? OTEL_ERROR
+		            : status      ? OTEL_INFO
+		                          : OTEL_WARN,
 		.event_name = "http.server.request",
 		.context = r->span ? otel_span_as_context(r->span) : r->parent,
 		.attributes = attributes,
@@ -208,11 +212,12 @@ access_log(struct host_instrument *instrument, struct host_instrument_request *r
 	if (!otel_logger_enabled(instrument->logger, record.severity))
 		return;
 	if (status)
-		snprintf(text, sizeof text, "%.16s %.160s %d in %.1f ms", x->method,
-		         x->path, status, seconds * 1e3);
+		snprintf(text, sizeof text, "%.16s %.160s %d in %llu.%llu ms", x->method,
+		         x->path, status, tenths / 10, tenths % 10);
 	else
-		snprintf(text, sizeof text, "%.16s %.160s not answered, after %.1f ms",
-		         x->method, x->path, seconds * 1e3);
+		snprintf(text, sizeof text,
+		         "%.16s %.160s not answered, after %llu.%llu ms", x->method,
+		         x->path, tenths / 10, tenths % 10);
 	record.body = otel_value_string(text);
 	otel_logger_emit(instrument->logger, &record);
 }
@@ -222,7 +227,7 @@ host_instrument_end(struct host_instrument *instrument, struct host_instrument_r
                     struct http_exchange *x, int status, const char *error)
 {
 	const char *method = known_method(x->method);
-	double seconds = (double)(host_now_ns() - r->start_ns) / 1e9;
+	uint64_t ns = host_now_ns() - r->start_ns;
 	struct otel_attribute a[MAX_ATTRIBUTES];
 	char text[12];
 	size_t n = 0, n_log;
@@ -238,13 +243,13 @@ host_instrument_end(struct host_instrument *instrument, struct host_instrument_r
 		a[n++] = OTEL_INT("http.response.status_code", status);
 	if (error[0])
 		a[n++] = OTEL_STR("error.type", error);
-	otel_histogram_record_n(instrument->server_duration, seconds, a, n);
+	otel_histogram_record_n(instrument->server_duration, (double)ns / 1e9, a, n);
 	otel_up_down_counter_add_n(instrument->active, -1, a, 2);
 
 	n_log = n;
 	a[n_log++] = OTEL_STR("url.path", x->path);
 	a[n_log++] = OTEL_STR("client.address", http_exchange_peer(x));
-	access_log(instrument, r, x, a, n_log, status, seconds);
+	access_log(instrument, r, x, a, n_log, status, ns);
 
 	otel_span_set_attributes(r->span, a + 3, n - 3);
 	if (status >= 500)

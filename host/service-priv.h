@@ -87,6 +87,7 @@ struct host_service {
 	void (*on_drained)(void *arg);
 	void *on_drained_arg;
 	LIST_HEAD(, svc_timer) timers;
+	LIST_HEAD(, line) lines; /* mutexes and events */
 	STAILQ_HEAD(, service_task) pending; /* spawned by start(), to begin at attach */
 };
 

@@ -361,22 +361,6 @@ service_wait_attach(struct host_service *service)
 	pthread_mutex_unlock(&service->lock);
 }
 
-void
-service_wait_fini(struct host_service *service)
-{
-	struct service_task *task;
-	struct svc_timer *timer;
-
-	while ((timer = LIST_FIRST(&service->timers))) {
-		LIST_REMOVE(timer, link);
-		free(timer);
-	}
-	while ((task = STAILQ_FIRST(&service->pending))) {
-		STAILQ_REMOVE_HEAD(&service->pending, pending);
-		free_task(task);
-	}
-}
-
 /* ---- waiting in a line, perhaps with fibers of other loops ---- */
 
 struct waiter {
@@ -387,16 +371,35 @@ struct waiter {
 	bool queued; /* under the line's lock */
 };
 
+/* A mutex or an event; freed with the service when that forgets it. */
 struct line {
+	LIST_ENTRY(line) link; /* in service->lines, under its lock */
+	struct host_service *service;
 	pthread_mutex_t lock;
 	TAILQ_HEAD(, waiter) waiters; /* guarded by lock */
 };
 
 static void
-line_init(struct line *line)
+line_init(struct line *line, struct host_service *service)
 {
 	pthread_mutex_init(&line->lock, NULL);
 	TAILQ_INIT(&line->waiters);
+	line->service = service;
+	pthread_mutex_lock(&service->lock);
+	LIST_INSERT_HEAD(&service->lines, line, link);
+	pthread_mutex_unlock(&service->lock);
+}
+
+static void
+line_free(struct line *line)
+{
+	struct host_service *service = line->service;
+
+	pthread_mutex_lock(&service->lock);
+	LIST_REMOVE(line, link);
+	pthread_mutex_unlock(&service->lock);
+	pthread_mutex_destroy(&line->lock);
+	free(line);
 }
 
 static void
@@ -453,7 +456,7 @@ call_first(struct line *line)
 /* ---- mutex ---- */
 
 struct svc_mutex {
-	struct line line;
+	struct line line; /* first */
 	bool locked; /* guarded by line.lock; handed over, never up for grabs while somebody waits */
 };
 
@@ -462,9 +465,8 @@ mutex_new(const struct svc_host *host)
 {
 	struct svc_mutex *mutex = calloc(1, sizeof *mutex);
 
-	(void)host;
 	if (mutex)
-		line_init(&mutex->line);
+		line_init(&mutex->line, service_of(host));
 	return mutex;
 }
 
@@ -500,16 +502,14 @@ mutex_unlock(struct svc_mutex *mutex)
 static void
 mutex_free(struct svc_mutex *mutex)
 {
-	if (!mutex)
-		return;
-	pthread_mutex_destroy(&mutex->line.lock);
-	free(mutex);
+	if (mutex)
+		line_free(&mutex->line);
 }
 
 /* ---- event ---- */
 
 struct svc_event {
-	struct line line;
+	struct line line; /* first */
 };
 
 static struct svc_event *
@@ -517,9 +517,8 @@ event_new_(const struct svc_host *host)
 {
 	struct svc_event *event = calloc(1, sizeof *event);
 
-	(void)host;
 	if (event)
-		line_init(&event->line);
+		line_init(&event->line, service_of(host));
 	return event;
 }
 
@@ -550,10 +549,8 @@ event_set(struct svc_event *event)
 static void
 event_free_(struct svc_event *event)
 {
-	if (!event)
-		return;
-	pthread_mutex_destroy(&event->line.lock);
-	free(event);
+	if (event)
+		line_free(&event->line);
 }
 
 /* ---- sleep, offload ---- */
@@ -569,6 +566,25 @@ static int
 offload(const struct svc_host *host, void (*fn)(void *arg), void *arg)
 {
 	return host_offload_run(service_of(host)->config.offload, fn, arg);
+}
+
+void
+service_wait_fini(struct host_service *service)
+{
+	struct service_task *task;
+	struct svc_timer *timer;
+	struct line *line;
+
+	while ((timer = LIST_FIRST(&service->timers))) {
+		LIST_REMOVE(timer, link);
+		free(timer);
+	}
+	while ((task = STAILQ_FIRST(&service->pending))) {
+		STAILQ_REMOVE_HEAD(&service->pending, pending);
+		free_task(task);
+	}
+	while ((line = LIST_FIRST(&service->lines)))
+		line_free(line);
 }
 
 void

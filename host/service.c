@@ -547,6 +547,7 @@ host_service_new(const struct host_service_config *config, struct host_service *
 	pthread_condattr_destroy(&attr);
 	atomic_init(&service->in_flight, 1);
 	LIST_INIT(&service->timers);
+	LIST_INIT(&service->lines);
 	STAILQ_INIT(&service->pending);
 	host_admission_init(&service->own_admission, 0);
 	service->admission = config->admission ? config->admission

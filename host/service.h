@@ -62,7 +62,7 @@ struct host_service_config {
 	struct host_admission
 		*admission; /* shared by the plugin's generations; [one of its own] */
 	struct host_offload *offload; /* the process's; NULL: svc_offload says -EAGAIN */
-	int deadline_ms;              /* of a request, from its head [30000]; < 0: none */
+	int deadline_ms;              /* of a request, from when it is complete [30000]; < 0: none */
 };
 
 OTEL_MUST_USE int host_service_new(const struct host_service_config *config,
