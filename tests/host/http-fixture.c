@@ -42,15 +42,22 @@ echo(struct http_exchange *x)
 	char *text = http_exchange_alloc(x, size);
 	size_t n;
 
-	ck_assert_ptr_nonnull(text);
-	ck_assert_int_eq(x->body[x->len], '\0');
+	if (!text && fixture_of(x)->is_forgetful) {
+		http_exchange_done(x);
+		return;
+	}
 	n = (size_t)snprintf(text, size, "%s %s?%s %s %zu %s", x->method, x->path,
 	                     x->query, x->host, x->len, x->body);
 	for (size_t i = 0; i < x->n_trailers; i++)
 		n += (size_t)snprintf(text + n, size - n, " %s=%s", x->trailers[i].name,
 		                      x->trailers[i].value);
-	ck_assert_int_eq(http_reply(x, 200, &type, 1, text, n), 0);
-	ck_assert_int_eq(http_reply(x, 200, &type, 1, text, n), -EALREADY);
+	if (fixture_of(x)->is_forgetful) {
+		(void)http_reply(x, 200, &type, 1, text, n);
+	} else {
+		ck_assert_int_eq(x->body[x->len], '\0');
+		ck_assert_int_eq(http_reply(x, 200, &type, 1, text, n), 0);
+		ck_assert_int_eq(http_reply(x, 200, &type, 1, text, n), -EALREADY);
+	}
 	http_exchange_done(x);
 }
 
@@ -85,8 +92,10 @@ on_gone(struct http_exchange *x, int why)
 
 	f->n_gone++;
 	f->why = why;
-	ck_assert(http_exchange_is_gone(x));
-	ck_assert_int_eq(http_reply(x, 200, NULL, 0, "", 0), -ECANCELED);
+	if (!f->is_forgetful) {
+		ck_assert(http_exchange_is_gone(x));
+		ck_assert_int_eq(http_reply(x, 200, NULL, 0, "", 0), -ECANCELED);
+	}
 	if (!f->keeps_gone)
 		http_exchange_done(x);
 }
@@ -195,7 +204,8 @@ client_new(struct fixture *f)
 	struct client *c = calloc(1, sizeof *c);
 
 	c->f = f;
-	c->in = calloc(1, 1);
+	c->size = 262144;
+	c->in = calloc(1, c->size);
 	c->fd = socket(AF_INET, SOCK_STREAM, 0);
 	ck_assert_int_eq(connect(c->fd, (struct sockaddr *)&address, sizeof address), 0);
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));

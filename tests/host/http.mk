@@ -21,3 +21,10 @@ TESTS += %D%/test-http-h2
 %C%_test_http_h2_SOURCES = %D%/test-http-h2.c %D%/http-fixture.c %D%/http-fixture.h
 %C%_test_http_h2_CPPFLAGS = $(http_test_cppflags)
 %C%_test_http_h2_LDADD = $(http_test_ldadd)
+
+check_PROGRAMS += %D%/test-http-memory
+TESTS += %D%/test-http-memory
+%C%_test_http_memory_SOURCES = %D%/test-http-memory.c %D%/http-fixture.c %D%/http-fixture.h
+%C%_test_http_memory_CPPFLAGS = $(http_test_cppflags)
+%C%_test_http_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+%C%_test_http_memory_LDADD = $(http_test_ldadd)
