@@ -53,3 +53,5 @@ bin_PROGRAMS += %D%/cupola
 %C%_cupola_SOURCES = %D%/main.c
 %C%_cupola_CPPFLAGS = $(host_cppflags)
 %C%_cupola_LDADD = %D%/libhost.la
+# Found beside the program wherever the installed tree is moved to, as its plugins and data are.
+%C%_cupola_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib'
