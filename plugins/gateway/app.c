@@ -43,12 +43,13 @@ reply_failure(struct svc_request *req, const char *service,
               const struct svc_response *rsp)
 {
 	char text[128];
+	bool refused = rsp->status >= 400 && rsp->status <= 499; /* the asker's mistake */
 
-	otel_log(req->host->logger, OTEL_ERROR,
-	         "a service that the answer needs has failed",
+	otel_log(req->host->logger, refused ? OTEL_WARN : OTEL_ERROR,
+	         "a service that the answer needs gave none",
 	         OTEL_STR(OTEL_SERVICE_PEER_NAME, service),
-	         OTEL_INT(OTEL_HTTP_RESPONSE_STATUS_CODE, rsp->status),
-	         OTEL_STR(OTEL_EXCEPTION_MESSAGE, rsp->message));
+	         rsp->status ? OTEL_INT(OTEL_HTTP_RESPONSE_STATUS_CODE, rsp->status)
+	                     : OTEL_STR(OTEL_EXCEPTION_MESSAGE, rsp->message));
 	if (rsp->status >= 400 && rsp->status <= 599)
 		return svc_reply(req, rsp->status, "text/plain; charset=utf-8", rsp->body,
 		                 rsp->len);
