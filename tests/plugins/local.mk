@@ -65,3 +65,8 @@ TESTS += $(service_tests)
 %C%_test_frontend_SOURCES = %D%/test-frontend.c plugins/frontend/api.c
 %C%_test_frontend_CPPFLAGS = $(service_cppflags) -I$(top_srcdir)/plugins/frontend -I$(top_srcdir)/plugins/web
 %C%_test_frontend_LDADD = plugins/space/libspace.la plugins/web/libweb.la $(service_ldadd)
+
+check_PROGRAMS += %D%/test-url
+TESTS += %D%/test-url
+%C%_test_url_CPPFLAGS = $(test_cppflags)
+%C%_test_url_LDADD = $(CHECK_LIBS)
