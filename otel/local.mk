@@ -30,7 +30,7 @@ otel_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% $(otlp_proto_cppflags) $(CURL
 	%D%/error.c %D%/alloc.c %D%/arena.c %D%/attributes.c %D%/baggage.c %D%/clock.c %D%/context.c \
 	%D%/detect.c %D%/diag.c %D%/exception.c %D%/log.c %D%/percent.c %D%/pool.c %D%/propagate-baggage.c \
 	%D%/propagate-tracecontext.c %D%/propagation.c %D%/provider.c %D%/resource.c %D%/sampler.c \
-	%D%/span.c %D%/thread.c %D%/tracer.c %D%/tracestate.c %D%/value.c
+	%D%/span.c %D%/span-record.c %D%/thread.c %D%/tracer.c %D%/tracestate.c %D%/value.c
 # from configuration to the wire
 %C%_libotel_all_la_SOURCES += \
 	%D%/otlp_priv.h %D%/config.c %D%/otlp-endpoint.c %D%/exporter-console.c %D%/exporter-otlp.c %D%/otlp-encode.c %D%/utf8.c \

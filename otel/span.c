@@ -13,45 +13,14 @@
 #include <sched.h>
 #include <string.h>
 
-#include "attributes_priv.h"
 #include "clock_priv.h"
-#include "context_priv.h"
-#include "pool_priv.h"
-#include "provider_priv.h"
 #include "sampler_priv.h"
 #include "span_priv.h"
 #include "tracestate_priv.h"
-#include "value_priv.h"
-#include <otel/trace.h>
 
-#define INLINE_BYTES \
-	1024 /* strings of ten attributes of 20 + 20 bytes, with room to spare */
 #define MAX_HEAP  (1024 * 1024) /* of one span, beyond that */
 #define KEPT_HEAP 8192          /* that a record keeps while it is idle */
 #define MAX_ALIVE 65536
-
-/* otel_span.state */
-#define BUSY   1u /* somebody changes it */
-#define ENDED  2u
-#define SILENT 4u /* it is not recorded */
-
-struct otel_span {
-	struct otelp_record record;
-	atomic_uint refs;
-	atomic_uint state;
-	struct otel_context context; /* in which this span is the active one */
-	struct otelp_scope *scope;   /* pinned; NULL: never used by a tracer */
-	struct otelp_tracestate *trace_state;
-	int64_t clock_offset_ns;
-	struct otel_span_data
-		data; /* attributes are filled in at the end; context never changes */
-	struct otel_event_data *events;
-	struct otel_link_data *links;
-	uint32_t events_capacity, links_capacity;
-	struct otelp_arena arena;
-	struct otelp_attributes attributes;
-	char bytes[INLINE_BYTES];
-};
 
 static const struct otel_span_context no_context;
 
@@ -76,7 +45,7 @@ span_fini(void *record)
 const struct otelp_pool_type otelp_span_pool_type = { sizeof(struct otel_span), MAX_ALIVE,
 	                                              span_init, span_fini };
 
-/* ---- the flag ---- */
+/* ---- state ---- */
 
 static void
 wait_a_little(unsigned *tries)
@@ -92,37 +61,24 @@ wait_a_little(unsigned *tries)
 	}
 }
 
-/* Moves from 0 to `to`; false when the span is not open for changes any more. */
-static inline bool
-enter_state(struct otel_span *span, unsigned to)
+bool
+otelp_span_enter_state(struct otel_span *span, unsigned to)
 {
 	unsigned state = atomic_load_explicit(&span->state, memory_order_relaxed),
 		 tries = 0;
 
-	if (state & (ENDED | SILENT))
+	if (state & (OTELP_SPAN_ENDED | OTELP_SPAN_SILENT))
 		return false;
 	state = 0;
 	while (!atomic_compare_exchange_weak_explicit(
 		&span->state, &state, to, memory_order_acquire, memory_order_relaxed)) {
-		if (state & (ENDED | SILENT))
+		if (state & (OTELP_SPAN_ENDED | OTELP_SPAN_SILENT))
 			return false;
-		if (state & BUSY)
+		if (state & OTELP_SPAN_BUSY)
 			wait_a_little(&tries);
 		state = 0;
 	}
 	return true;
-}
-
-static inline bool
-lock(struct otel_span *span)
-{
-	return span && enter_state(span, BUSY);
-}
-
-static inline void
-unlock(struct otel_span *span)
-{
-	atomic_store_explicit(&span->state, 0, memory_order_release);
 }
 
 /* ---- making and giving up ---- */
@@ -164,7 +120,7 @@ static struct otel_span *
 span_silent(const struct otel_context *parent, const struct otel_span_context *context,
             struct otelp_tracestate *trace_state)
 {
-	struct otel_span *span = span_take(parent, SILENT);
+	struct otel_span *span = span_take(parent, OTELP_SPAN_SILENT);
 
 	if (span)
 		set_context(span, context, trace_state);
@@ -192,12 +148,6 @@ otel_span_unref(struct otel_span *span)
 		release(span);
 }
 
-static char *
-copy_text(struct otel_span *span, const char *text)
-{
-	return otelp_arena_string(&span->arena, text, strlen(text));
-}
-
 /* ---- start ---- */
 
 static void
@@ -222,10 +172,6 @@ make_ids(struct otel_span_context *context, const struct otel_span_context *pare
 	context->remote = false;
 	context->trace_state = NULL;
 }
-
-static void set_attributes(struct otel_span *span,
-                           const struct otel_attribute *attributes, size_t n);
-static void add_link(struct otel_span *span, const struct otel_link *link);
 
 static int
 kind_of(const struct otel_span_options *options)
@@ -252,7 +198,7 @@ fill(struct otel_span *span, struct otel_tracer *tracer, const char *name,
 	data->kind = kind_of(options);
 	data->status = OTEL_STATUS_UNSET;
 	data->status_message = "";
-	data->name = name ? copy_text(span, name) : "";
+	data->name = name ? otelp_span_text(span, name) : "";
 	if (!data->name)
 		data->name = "";
 	data->n_events = data->n_links = 0;
@@ -264,9 +210,10 @@ fill(struct otel_span *span, struct otel_tracer *tracer, const char *name,
 	if (!options)
 		return;
 	if (options->n_attributes)
-		set_attributes(span, options->attributes, options->n_attributes);
+		otelp_span_record_attributes(span, options->attributes,
+		                             options->n_attributes);
 	for (size_t i = 0; i < options->n_links; i++)
-		add_link(span, &options->links[i]);
+		otelp_span_record_link(span, &options->links[i]);
 }
 
 /* Local parents lend their offset, so that all of a trace in this process is on one clock. */
@@ -274,8 +221,8 @@ static void
 stamp(struct otel_span *span, const struct otel_span_options *options,
       const struct otel_span *parent)
 {
-	if (parent &&
-	    !(atomic_load_explicit(&parent->state, memory_order_relaxed) & SILENT)) {
+	if (parent && !(atomic_load_explicit(&parent->state, memory_order_relaxed) &
+	                OTELP_SPAN_SILENT)) {
 		span->clock_offset_ns = parent->clock_offset_ns;
 		span->data.start_unix_ns = otelp_clock_within(span->clock_offset_ns);
 	} else {
@@ -285,8 +232,8 @@ stamp(struct otel_span *span, const struct otel_span_options *options,
 		span->data.start_unix_ns = options->start_unix_ns;
 }
 
-static bool
-is_valid(const struct otel_span_context *context)
+bool
+otelp_span_context_valid(const struct otel_span_context *context)
 {
 	uint64_t a, b, c;
 
@@ -370,7 +317,7 @@ otel_span_start(struct otel_tracer *tracer, const char *name,
 	                                          : otel_context_current();
 	birth.parent = birth.around && !(options && options->root) ? birth.around->span
 	                                                           : NULL;
-	if (birth.parent && !is_valid(&birth.parent->data.context))
+	if (birth.parent && !otelp_span_context_valid(&birth.parent->data.context))
 		birth.parent = NULL;
 	birth.trace_state = birth.parent ? otelp_tracestate_ref(birth.parent->trace_state)
 	                                 : NULL;
@@ -392,7 +339,8 @@ otel_span_start(struct otel_tracer *tracer, const char *name,
 	set_context(span, &birth.context, birth.trace_state);
 	fill(span, tracer, name, options, birth.parent);
 	if (birth.answer.n_attributes)
-		set_attributes(span, birth.answer.attributes, birth.answer.n_attributes);
+		otelp_span_record_attributes(span, birth.answer.attributes,
+		                             birth.answer.n_attributes);
 	stamp(span, options, birth.parent);
 	return span;
 }
@@ -425,10 +373,11 @@ close_span(struct otel_span *span)
 {
 	if (!span)
 		return false;
-	if (enter_state(span, ENDED))
+	if (otelp_span_enter_state(span, OTELP_SPAN_ENDED))
 		return true;
-	if (!(atomic_fetch_or_explicit(&span->state, ENDED, memory_order_relaxed) &
-	      ENDED))
+	if (!(atomic_fetch_or_explicit(&span->state, OTELP_SPAN_ENDED,
+	                               memory_order_relaxed) &
+	      OTELP_SPAN_ENDED))
 		otel_span_unref(span); /* a silent one ends for the first time */
 	return false;
 }
@@ -453,7 +402,7 @@ bool
 otel_span_is_recording(const struct otel_span *span)
 {
 	return span && !(atomic_load_explicit(&span->state, memory_order_relaxed) &
-	                 (ENDED | SILENT));
+	                 (OTELP_SPAN_ENDED | OTELP_SPAN_SILENT));
 }
 
 const struct otel_span_context *
@@ -465,7 +414,7 @@ otel_span_context(const struct otel_span *span)
 bool
 otel_span_context_is_valid(const struct otel_span_context *context)
 {
-	return context && is_valid(context);
+	return context && otelp_span_context_valid(context);
 }
 
 struct otel_context *
@@ -494,190 +443,6 @@ otel_span_wrap(const struct otel_span_context *context)
 	const char *state = context->trace_state;
 
 	return span_silent(NULL, context, state ? otelp_tracestate_parse(state) : NULL);
-}
-
-/* ---- changing ---- */
-
-static const struct otel_limits *
-limits_of(const struct otel_span *span)
-{
-	return &span->scope->provider->limits;
-}
-
-static void
-set_attributes(struct otel_span *span, const struct otel_attribute *attributes, size_t n)
-{
-	otelp_attributes_set(&span->attributes, &span->arena, attributes, n,
-	                     limits_of(span)->attribute_count,
-	                     limits_of(span)->attribute_value_length);
-}
-
-void
-otel_span_set_attributes(struct otel_span *span, const struct otel_attribute *attributes,
-                         size_t n)
-{
-	if (!lock(span))
-		return;
-	set_attributes(span, attributes, n);
-	unlock(span);
-}
-
-/* Makes room for one more of `size` bytes each. */
-static bool
-make_room(struct otelp_arena *arena, void **items, size_t n, uint32_t *capacity,
-          size_t size)
-{
-	uint32_t more = *capacity ? *capacity * 2 : 4;
-	void *room;
-
-	if (n < *capacity)
-		return true;
-	room = otelp_arena_alloc(arena, more * size, alignof(max_align_t));
-	if (!room)
-		return false;
-	if (n)
-		memcpy(room, *items, n * size);
-	*items = room;
-	*capacity = more;
-	return true;
-}
-
-static bool
-within(size_t n, int max)
-{
-	return max < 0 || n < (size_t)max;
-}
-
-static bool
-append_event(struct otel_span *span, uint64_t unix_ns, const char *name,
-             const struct otel_attribute *attributes, size_t n)
-{
-	const struct otel_limits *limits = limits_of(span);
-	void *items = span->events;
-	struct otel_attribute *copies;
-	struct otel_event_data *event;
-
-	if (!within(span->data.n_events, limits->span_events) ||
-	    !make_room(&span->arena, &items, span->data.n_events, &span->events_capacity,
-	               sizeof *event))
-		return false;
-	span->events = items;
-	event = &span->events[span->data.n_events];
-	event->name = copy_text(span, name ? name : "");
-	if (!event->name)
-		return false;
-	event->time_unix_ns = unix_ns;
-	event->dropped_attributes = 0;
-	event->n_attributes = otelp_attributes_copy(
-		&span->arena, attributes, n, limits->event_attributes,
-		limits->attribute_value_length, &copies, &event->dropped_attributes);
-	event->attributes = copies;
-	span->data.n_events++;
-	return true;
-}
-
-static void
-add_event(struct otel_span *span, uint64_t unix_ns, const char *name,
-          const struct otel_attribute *attributes, size_t n)
-{
-	if (!append_event(span,
-	                  unix_ns ? unix_ns : otelp_clock_within(span->clock_offset_ns),
-	                  name, attributes, n))
-		span->data.dropped_events++;
-}
-
-void
-otel_span_add_event_at(struct otel_span *span, uint64_t unix_ns, const char *name,
-                       const struct otel_attribute *attributes, size_t n)
-{
-	if (!lock(span))
-		return;
-	add_event(span, unix_ns, name, attributes, n);
-	unlock(span);
-}
-
-static bool
-append_link(struct otel_span *span, const struct otel_link *link)
-{
-	const struct otel_limits *limits = limits_of(span);
-	const char *state = link->context.trace_state;
-	void *items = span->links;
-	struct otel_attribute *copies;
-	struct otel_link_data *data;
-
-	if (!within(span->data.n_links, limits->span_links) ||
-	    !make_room(&span->arena, &items, span->data.n_links, &span->links_capacity,
-	               sizeof *data))
-		return false;
-	span->links = items;
-	data = &span->links[span->data.n_links];
-	data->context = link->context;
-	data->context.trace_state = state && *state ? copy_text(span, state) : NULL;
-	data->dropped_attributes = 0;
-	data->n_attributes = otelp_attributes_copy(
-		&span->arena, link->attributes, link->n_attributes,
-		limits->link_attributes, limits->attribute_value_length, &copies,
-		&data->dropped_attributes);
-	data->attributes = copies;
-	span->data.n_links++;
-	return true;
-}
-
-/* trace/api.md: a link to nothing is kept when it says something by itself. */
-static void
-add_link(struct otel_span *span, const struct otel_link *link)
-{
-	const char *state = link->context.trace_state;
-
-	if (!is_valid(&link->context) && !link->n_attributes && !(state && *state))
-		return;
-	if (!append_link(span, link))
-		span->data.dropped_links++;
-}
-
-void
-otel_span_add_link(struct otel_span *span, const struct otel_link *link)
-{
-	if (!link || !lock(span))
-		return;
-	add_link(span, link);
-	unlock(span);
-}
-
-static void
-set_status(struct otel_span *span, int status, const char *description)
-{
-	const char *copy = "";
-
-	if (span->data.status == OTEL_STATUS_OK ||
-	    (status != OTEL_STATUS_OK && status != OTEL_STATUS_ERROR))
-		return;
-	if (status == OTEL_STATUS_ERROR && description && *description)
-		copy = copy_text(span, description);
-	span->data.status = status;
-	span->data.status_message = copy ? copy : "";
-}
-
-void
-otel_span_set_status(struct otel_span *span, int status, const char *description)
-{
-	if (!lock(span))
-		return;
-	set_status(span, status, description);
-	unlock(span);
-}
-
-void
-otel_span_update_name(struct otel_span *span, const char *name)
-{
-	const char *copy;
-
-	if (!name || !lock(span))
-		return;
-	copy = copy_text(span, name);
-	if (copy)
-		span->data.name = copy;
-	unlock(span);
 }
 
 /* ---- for the pipeline ---- */
