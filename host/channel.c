@@ -36,7 +36,7 @@ struct host_channel {
 	host_channel_closed *closed;
 	void *arg;
 	char *in;
-	size_t in_len, in_size;
+	size_t in_len, in_size, scanned; /* scanned: so far there is no newline */
 	STAILQ_HEAD(, chunk) out;
 	size_t waiting;
 	int fds[FDS_LIMIT]; /* came, and not taken yet */
@@ -226,7 +226,8 @@ receive(struct host_channel *channel)
 
 	if (channel->in_size - channel->in_len < 4096) {
 		size_t size = channel->in_size * 2 + 8192;
-		char *in = size > 2 * LINE_LIMIT ? NULL : realloc(channel->in, size);
+		char *in = channel->in_len > LINE_LIMIT ? NULL
+		                                        : realloc(channel->in, size);
 
 		if (!in)
 			return -EMSGSIZE;
@@ -251,7 +252,8 @@ dispatch(struct host_channel *channel)
 	int r = 0;
 
 	while (!channel->dead && !r) {
-		char *newline = memchr(channel->in + done, '\n', channel->in_len - done);
+		size_t from = done > channel->scanned ? done : channel->scanned;
+		char *newline = memchr(channel->in + from, '\n', channel->in_len - from);
 		size_t len = newline ? (size_t)(newline - channel->in) - done : 0;
 		json_t *json;
 
@@ -268,6 +270,7 @@ dispatch(struct host_channel *channel)
 	if (channel->dead)
 		return 0;
 	channel->in_len -= done;
+	channel->scanned = channel->in_len;
 	memmove(channel->in, channel->in + done, channel->in_len);
 	if (!channel->in_len) {
 		free(channel->in);

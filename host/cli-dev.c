@@ -194,7 +194,12 @@ print_loaded(const struct dev *dev, const json_t *answer)
 	printf("%s: generation %d", dev->name,
 	       (int)json_integer_value(json_object_get(answer, "generation")));
 	json_array_foreach(json_object_get(answer, "listen"), i, address)
-		printf("%s http://%s", i ? "," : " at", json_string_value(address));
+	{
+		const char *text = json_string_value(address),
+			   *label_end = strchr(text, '=');
+
+		printf("%s http://%s", i ? "," : " at", label_end ? label_end + 1 : text);
+	}
 	putchar('\n');
 	fflush(stdout);
 }

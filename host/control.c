@@ -62,6 +62,7 @@ set_optional(json_t *json, const char *key, const char *text)
 	json_object_set_new(json, key, text ? json_string(text) : json_null());
 }
 
+/* "127.0.0.1:5050", "otlp=127.0.0.1:4318": as they could be written in host.conf. */
 static json_t *
 listen_array(const struct plugin *plugin)
 {
@@ -71,10 +72,11 @@ listen_array(const struct plugin *plugin)
 	for (size_t i = 0; i < plugin->n_sockets; i++) {
 		const struct worker_socket *s = &plugin->sockets[i];
 
-		if (s->loop == 0)
-			json_array_append_new(
-				array, json_string(host_listen_text(s->address, s->port,
-			                                            text, sizeof text)));
+		if (s->loop)
+			continue;
+		host_listen_text(s->address, s->port, text, sizeof text);
+		json_array_append_new(array, json_sprintf("%s%s%s", s->label,
+		                                          *s->label ? "=" : "", text));
 	}
 	return array;
 }
@@ -147,7 +149,8 @@ on_worker_status(json_t *answer, void *arg)
 		json_t *ours = name ? json_object_get(gather->plugins, name) : NULL;
 
 		/* A process still tells of a plugin that has moved on to another one. */
-		if (ours && !strcmp(json_string_value(json_object_get(ours, "process")), gathered->process))
+		if (ours && !strcmp(json_string_value(json_object_get(ours, "process")),
+		                    gathered->process))
 			json_object_update(ours, plugin);
 	}
 	free(gathered->process);
@@ -205,8 +208,9 @@ control_status(struct master *master, worker_answer *done, void *arg)
 			gathered->gather = gather;
 			gathered->process = xstrdup(process->name);
 			gather->waiting++;
-			worker_ask(process->worker, json_pack("{s:s}", "do", "status"), NULL, 0,
-			           STATUS_TIMEOUT_MS, on_worker_status, gathered);
+			worker_ask(process->worker, json_pack("{s:s}", "do", "status"),
+			           NULL, 0, STATUS_TIMEOUT_MS, on_worker_status,
+			           gathered);
 		}
 	if (--gather->waiting == 0)
 		gather_end(gather);

@@ -44,7 +44,12 @@ TESTS += %D%/test-untraced
 %C%_test_untraced_LDADD = host/libhost.la otel/libotel.la $(CHECK_LIBS)
 
 # Configuration, the master, what a person types.
-check_PROGRAMS += %D%/test-config
-TESTS += %D%/test-config
+master_tests = %D%/test-config %D%/test-listen %D%/test-control
+check_PROGRAMS += $(master_tests)
+TESTS += $(master_tests)
 %C%_test_config_CPPFLAGS = $(test_cppflags) $(host_cppflags)
 %C%_test_config_LDADD = host/libhost.la $(CHECK_LIBS)
+%C%_test_listen_CPPFLAGS = $(test_cppflags) $(host_cppflags)
+%C%_test_listen_LDADD = host/libhost.la $(CHECK_LIBS)
+%C%_test_control_CPPFLAGS = $(test_cppflags) $(host_cppflags)
+%C%_test_control_LDADD = host/libhost.la $(CHECK_LIBS)

@@ -1,0 +1,500 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The master and the commands: starting, refusing, SIGHUP, watching, stopping, new services."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+
+import cupola
+
+SERVICE = """
+#include <cupola/service.h>
+
+static const struct svc_host *the_host;
+
+static int start(const struct svc_host *host, void **self, struct otel_error *err)
+{
+	the_host = host;
+	return 0;
+}
+
+static int handle(void *self, struct svc_request *req)
+{
+	if (!strcmp(req->path, "/slow"))
+		svc_sleep(req->host, 1000);
+	return svc_reply_text(req, 200, svc_config(req->host, "text"));
+}
+
+static void stop(void *self)
+{
+}
+
+static const struct svc_key keys[] = {
+	{ "text", SVC_STRING, "default", "what it answers" },
+	{ "count", SVC_INT, "1", "a number" },
+	{ NULL },
+};
+
+SVC_PLUGIN = { SVC_ABI, .name = NAME, .version = "1.0", .keys = keys, .start = start, .handle = handle, .stop = stop };
+"""
+
+HEAD = """
+[host]
+runtime_dir = @DIR@/run
+plugin_dir = @DIR@
+admin = 127.0.0.1:0
+workers = 2
+[telemetry]
+traces = none
+metrics = none
+logs = none
+"""
+
+ONE = HEAD + """
+[plugin one]
+listen = 127.0.0.1:0
+"""
+
+built = {}
+
+
+def plugin(name, folder, out=None):
+    """The service under that name, built once."""
+    if name not in built:
+        built[name] = cupola.compile_plugin(SERVICE, os.path.join(tempfile.gettempdir(), f"cupola-{os.getpid()}-{name}.so"),
+                                            defines=[f'NAME="{name}"'])
+    shutil.copy(built[name], out or os.path.join(folder, name + ".so"))
+
+
+def host(config, names=("one",), **more):
+    it = cupola.Cupola(config, **more)
+    for name in names:
+        plugin(name, it.dir)
+    return it
+
+
+def applied(it, what):
+    """Sends SIGHUP and waits until the log has one more line with `what`."""
+    before = it.log().count(what)
+    it.process.send_signal(signal.SIGHUP)
+    cupola.until(lambda: it.log().count(what) > before, f"{what!r} in the log")
+
+
+def answers(it, name, text):
+    cupola.until(lambda: it.get(name, "/").text == text, f"{name} to answer {text!r}")
+
+
+# ---- starting ----
+
+def test_ready_is_said_once_on_stdout():
+    it = host(ONE)
+    with it:
+        assert it.output.count("ready\n") == 1
+        assert it.get("one", "/").text == "default"
+        assert re.search(r"one listens on http://127\.0\.0\.1:\d+", it.log())
+
+
+def test_stopping_ends_with_status_zero_and_an_empty_runtime_folder():
+    it = host(ONE)
+    with it:
+        assert it.stop() == 0, it.log()
+        assert os.listdir(it.dir + "/run") == ["lock"]
+
+
+def test_stop_returns_when_the_host_has_ended():
+    it = host(ONE)
+    with it:
+        done = it.command("stop")
+        assert done.returncode == 0, done.stderr
+        assert it.process.wait(5) == 0
+        assert it.command("stop").returncode != 0
+
+
+def test_a_second_run_is_refused_with_the_pid():
+    it = host(ONE)
+    with it:
+        second = it.command("run")
+        assert second.returncode != 0
+        assert f"a host is running there already (pid {it.process.pid})" in second.stderr
+
+
+def test_a_taken_port_names_its_holder():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        it = host(HEAD + f"[plugin one]\nlisten = 127.0.0.1:{port}\n").start(expect_ready=False)
+        try:
+            assert it.process.wait(cupola.PATIENCE) != 0
+            cupola.until(lambda: f"(pid {os.getpid()})" in it.log(), "the holder's pid")
+            assert f"127.0.0.1:{port}: expected a free port, found it taken by" in it.log()
+        finally:
+            it.kill()
+            shutil.rmtree(it.dir)
+
+
+def test_two_runs_cannot_share_a_port():
+    first = host(ONE)
+    with first:
+        port = first.port("one")
+        second = host(HEAD + f"[plugin one]\nlisten = 127.0.0.1:{port}\n").start(expect_ready=False)
+        try:
+            assert second.process.wait(cupola.PATIENCE) != 0
+            cupola.until(lambda: "expected a free port" in second.log(), "the refusal")
+            assert first.get("one", "/").status == 200
+        finally:
+            second.kill()
+            shutil.rmtree(second.dir)
+
+
+def test_no_plugin_at_all_is_refused():
+    it = host(HEAD, names=()).start(expect_ready=False)
+    assert it.process.wait(cupola.PATIENCE) != 0
+    cupola.until(lambda: "expected at least one [plugin NAME] with enabled = yes, found none" in it.log(), "the reason")
+    shutil.rmtree(it.dir)
+
+
+def test_a_missing_plugin_file_is_told_before_anything_starts():
+    it = host(ONE, names=()).start(expect_ready=False)
+    assert it.process.wait(cupola.PATIENCE) != 0
+    cupola.until(lambda: "one.so: No such file or directory" in it.log(), "the reason")
+    assert not os.path.exists(it.dir + "/run")
+    shutil.rmtree(it.dir)
+
+
+def test_the_control_socket_is_the_owners_alone():
+    it = host(ONE)
+    with it:
+        assert stat.S_IMODE(os.stat(it.dir + "/run/control").st_mode) == 0o600
+        assert stat.S_IMODE(os.stat(it.dir + "/run").st_mode) == 0o700
+
+
+def test_rubbish_on_the_control_socket_hurts_nobody():
+    it = host(ONE)
+    with it:
+        for text in (b"\n", b"hello\n", b"{}\n", b'{"do":"nothing"}\n', b'{"do":"load"}\n', b'{"do":"load","conf":{"name":1}}\n',
+                     b"{" * 100000 + b"\n"):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(cupola.PATIENCE)
+                s.connect(it.dir + "/run/control")
+                s.sendall(text)
+                with contextlib.suppress(ConnectionError):
+                    reply = s.recv(4096)
+                    assert reply == b"" or b'"error"' in reply, reply
+        assert it.get("one", "/").status == 200
+
+
+def test_it_works_from_a_deep_folder():
+    deep = "/".join(["a-folder-with-a-rather-long-name"] * 8)
+    it = host(ONE.replace("@DIR@/run", "@DIR@/" + deep))
+    with it:
+        assert it.status()["ready"]
+        done = it.command("reload", "one")
+        assert done.returncode == 0, done.stderr
+
+
+# ---- workers ----
+
+def test_workers_die_with_the_master():
+    it = host(ONE)
+    with it:
+        pid = it.plugin("one")["pid"]
+        it.process.kill()
+        it.process.wait()
+        cupola.until(lambda: not os.path.exists(f"/proc/{pid}"), "the worker's end")
+
+
+def test_a_killed_worker_is_started_again_on_the_same_port():
+    it = host(ONE)
+    with it:
+        port, pid = it.port("one"), it.plugin("one")["pid"]
+        os.kill(pid, signal.SIGKILL)
+        cupola.until(lambda: it.plugin("one")["pid"] not in (None, pid) and it.plugin("one")["state"] == "serving", "a new worker")
+        assert it.port("one") == port
+        assert it.get("one", "/").text == "default"
+        assert it.plugin("one")["restarts"] == 1
+
+
+def test_a_connection_that_comes_while_the_worker_is_gone_is_answered():
+    it = host(ONE)
+    with it:
+        port, pid = it.port("one"), it.plugin("one")["pid"]
+        os.kill(pid, signal.SIGKILL)
+        assert cupola.request(port, "/").status == 200
+
+
+def test_a_second_signal_ends_it_at_once():
+    it = host(ONE)
+    with it, socket.create_connection(("127.0.0.1", it.port("one"))) as s:
+        s.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        cupola.until(lambda: it.plugin("one")["in_flight"] == 1, "the request in flight")
+        it.process.terminate()
+        cupola.until(lambda: "stopping" in it.log(), "the first signal")
+        it.process.terminate()
+        it.process.wait(5)
+
+
+def test_processes_are_apart():
+    it = host(ONE + "[plugin two]\nlisten = 127.0.0.1:0\nprocess = second\n", names=("one", "two"))
+    with it:
+        one, two = it.plugin("one")["pid"], it.plugin("two")["pid"]
+        assert one != two
+        os.kill(two, signal.SIGKILL)
+        cupola.until(lambda: it.plugin("two")["pid"] not in (None, two), "a new second process")
+        assert it.plugin("one")["pid"] == one and it.plugin("one")["restarts"] == 0
+
+
+# ---- SIGHUP ----
+
+def test_a_mistake_changes_nothing():
+    it = host(ONE)
+    with it:
+        pid = it.plugin("one")["pid"]
+        for bad in ("[plugin one]\n", "txet = a\n", "count = many\n", "[hots]\n", "[plugin two]\nlisten = 127.0.0.1:0\n"):
+            it.write(ONE + "text = changed\n" + bad)
+            applied(it, "nothing was changed")
+            assert it.get("one", "/").text == "default", bad
+        assert it.plugin("one")["pid"] == pid
+        assert "[plugin one] txet: expected a key of this service, found an unknown one; did you mean text?" in it.log()
+
+
+def test_a_changed_section_is_applied_without_a_new_process():
+    it = host(ONE)
+    with it:
+        pid, port = it.plugin("one")["pid"], it.port("one")
+        it.write(ONE + "text = changed\n")
+        applied(it, "the difference is applied")
+        answers(it, "one", "changed")
+        assert it.plugin("one")["pid"] == pid and it.port("one") == port
+
+
+def test_an_unchanged_file_changes_nothing():
+    it = host(ONE)
+    with it:
+        applied(it, "nothing has changed")
+        assert it.plugin("one")["generation"] == 1
+
+
+def test_a_plugin_comes_and_goes():
+    it = host(ONE, names=("one", "two"))
+    with it:
+        it.write(ONE + "[plugin two]\nlisten = 127.0.0.1:0\ntext = two\n")
+        applied(it, "plugin two: loaded")
+        answers(it, "two", "two")
+        port = it.port("two")
+        it.write(ONE + "[plugin two]\nenabled = no\nlisten = 127.0.0.1:0\ntext = two\n")
+        applied(it, "plugin two: unloaded")
+        assert [p["name"] for p in it.status()["plugins"]] == ["one"]
+        with socket.socket() as s:
+            assert s.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_plugin_moves_to_a_process_of_its_own_and_back():
+    it = host(ONE + "[plugin two]\nlisten = 127.0.0.1:0\n", names=("one", "two"))
+    with it:
+        main = it.plugin("one")["pid"]
+        it.write(ONE + "[plugin two]\nlisten = 127.0.0.1:0\nprocess = second\n")
+        applied(it, "the difference is applied")
+        cupola.until(lambda: it.plugin("two")["pid"] not in (None, main), "the second process")
+        answers(it, "two", "default")
+        second = it.plugin("two")["pid"]
+        it.write(ONE + "[plugin two]\nlisten = 127.0.0.1:0\n")
+        applied(it, "the difference is applied")
+        cupola.until(lambda: it.plugin("two")["pid"] == main, "the main process")
+        answers(it, "two", "default")
+        cupola.until(lambda: not os.path.exists(f"/proc/{second}"), "the second process's end")
+        assert it.plugin("one")["pid"] == main
+
+
+def test_a_listener_may_be_added_while_the_others_stay():
+    first, second = cupola.free_port(), cupola.free_port()
+    it = host(HEAD + f"[plugin one]\nlisten = 127.0.0.1:{first}\n")
+    with it:
+        it.write(HEAD + f"[plugin one]\nlisten = 127.0.0.1:{first}, more=127.0.0.1:{second}\n")
+        applied(it, "plugin one: loaded")
+        assert cupola.request(first, "/").status == 200
+        assert cupola.request(second, "/").status == 200
+
+
+def test_a_taken_port_changes_nothing():
+    it = host(ONE, names=("one", "two"))
+    with it, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        it.write(ONE + f"text = changed\n[plugin two]\nlisten = 127.0.0.1:0, 127.0.0.1:{taken.getsockname()[1]}\n")
+        applied(it, "nothing was changed")
+        assert it.get("one", "/").text == "default"
+        assert [p["name"] for p in it.status()["plugins"]] == ["one"]
+
+
+def test_what_all_processes_share_replaces_them_without_losing_a_request():
+    it = host(ONE)
+    with it:
+        pid = it.plugin("one")["pid"]
+        it.write(ONE.replace("traces = none", "traces = console"))
+        it.process.send_signal(signal.SIGHUP)
+        cupola.until(lambda: it.get("one", "/").status == 200 and it.plugin("one")["pid"] not in (None, pid), "the new process")
+        cupola.until(lambda: not os.path.exists(f"/proc/{pid}"), "the old process's end")
+        assert it.plugin("one")["restarts"] == 0
+
+
+# ---- --watch ----
+
+def test_a_saved_plugin_is_reloaded():
+    it = host(ONE, args=["--watch"])
+    with it:
+        plugin("one", it.dir, it.dir + "/new")
+        os.rename(it.dir + "/new", it.dir + "/one.so")
+        cupola.until(lambda: it.plugin("one")["generation"] == 2, "generation 2")
+        cupola.until(lambda: "plugin one was saved and reloaded: generation 2" in it.log(), "the log")
+
+
+def test_half_a_file_is_not_loaded():
+    it = host(ONE, args=["--watch"])
+    with it:
+        with open(built["one"], "rb") as whole:
+            half = whole.read(6000)
+        with open(it.dir + "/new", "wb") as f:
+            f.write(half)
+        os.rename(it.dir + "/new", it.dir + "/one.so")
+        cupola.until(lambda: "plugin one was saved, and not reloaded" in it.log(), "the refusal")
+        assert it.get("one", "/").status == 200
+        assert it.plugin("one")["generation"] == 1
+
+
+# ---- commands ----
+
+def test_commands_fail_with_one_sentence():
+    it = host(ONE)
+    for args, expected in (
+            (["rnu"], "did you mean run?"),
+            (["run", "--wacth"], "did you mean --watch?"),
+            (["run", "extra"], "one argument too many"),
+            (["run", "-c"], "-c needs a value behind it"),
+            (["new"], "an argument is missing"),
+            (["new", "../up"], "expected a name of at most 63 lower-case letters"),
+            (["new", "Upper"], "expected a name of at most 63 lower-case letters"),
+            (["workshop"], "comes with a later release"),
+            (["check", "file"], "comes with a later release"),
+            (["status", "-c", it.conf], "no host is running"),
+            (["stop", "-c", it.conf], "no host is running"),
+            (["reload", "-c", it.conf], "no host is running"),
+            (["dev", it.dir + "/nowhere"], "No such file or directory"),
+            (["--nonsense"], "unknown option --nonsense")):
+        done = cupola.run(*args)
+        assert done.returncode != 0, args
+        assert done.stdout == "", (args, done.stdout)
+        assert done.stderr.count("\n") == 1 and expected in done.stderr, (args, done.stderr)
+        assert "\033" not in done.stderr
+    shutil.rmtree(it.dir)
+
+
+def test_help_is_there_for_each_command():
+    for command in ("run", "check-config", "reload", "status", "stop", "new", "dev", "version", "workshop", "check"):
+        done = cupola.run(command, "--help")
+        assert done.returncode == 0 and done.stdout.startswith(f"Usage: cupola {command}"), (command, done)
+        assert done.stderr == ""
+    assert "cupola run" in cupola.run("--help").stdout
+
+
+def test_check_config_tells_every_mistake():
+    it = host(ONE)
+    good = it.command("check-config")
+    assert good.returncode == 0 and "no mistakes; 1 of 1 plugins enabled" in good.stdout, good
+    it.write(ONE + "txet = a\ncount = many\n[hots]\n")
+    bad = it.command("check-config")
+    assert bad.returncode != 0
+    assert f"{it.conf}:13: [plugin one] txet: expected a key of this service, found an unknown one; did you mean text?" in bad.stderr or \
+        f"{it.conf}:15: [hots]" in bad.stderr, bad.stderr
+    assert "\033" not in bad.stderr
+    shutil.rmtree(it.dir)
+
+
+def test_a_file_that_is_no_plugin_does_not_hurt_the_checker():
+    it = host(ONE, names=())
+    for content in (b"", b"not a plugin", b"\x7fELF" + b"\0" * 100):
+        with open(it.dir + "/one.so", "wb") as f:
+            f.write(content)
+        done = it.command("check-config")
+        assert done.returncode == 1, done
+        assert "[plugin one] path: expected a service, found:" in done.stderr, done.stderr
+    shutil.rmtree(it.dir)
+
+
+def test_an_unknown_plugin_cannot_be_reloaded():
+    it = host(ONE)
+    with it:
+        done = it.command("reload", "two")
+        assert done.returncode != 0
+        assert 'expected the name of an enabled plugin, found "two"' in done.stderr
+
+
+def test_all_plugins_are_reloaded_without_a_name():
+    it = host(ONE + "[plugin two]\nlisten = 127.0.0.1:0\nprocess = second\n", names=("one", "two"))
+    with it:
+        done = it.command("reload")
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"^one: generation 2", done.stdout, re.M) and re.search(r"^two: generation 2", done.stdout, re.M)
+
+
+# ---- new services ----
+
+def test_a_new_service_is_built_loaded_watched_and_unloaded():
+    it = host(ONE)
+    folder = tempfile.mkdtemp(prefix="cupola-new-")
+    done = subprocess.run([cupola.BIN, "new", "my-service"], cwd=folder, env=it.env, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(folder + "/my-service")) == ["Makefile", "README.md", "app.c", "host.conf"]
+    port = cupola.free_port()
+    conf = folder + "/my-service/host.conf"
+    with open(conf) as f:
+        text = f.read()
+    with open(conf, "w") as f:
+        f.write(re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{port}", text))
+    san = os.environ.get("CUPOLA_SAN", "")
+    env = dict(it.env, CFLAGS="-O1 -g " + san, LDFLAGS=san, CC=os.environ.get("CUPOLA_CC", "cc"),
+               PKG_CONFIG_SYSROOT_DIR="", MAKEFLAGS="")
+    # The stage was configured for another prefix: what pkg-config says is true once it is moved there.
+    with open(folder + "/my-service/Makefile") as f:
+        makefile = f.read()
+    with open(folder + "/my-service/Makefile", "w") as f:
+        f.write(re.sub(r"\$\(shell \$\(PKG_CONFIG\) --cflags [^)]*\)", f"-I{cupola.STAGE}/include",
+                       re.sub(r"\$\(shell \$\(PKG_CONFIG\) --libs [^)]*\)", f"-L{cupola.STAGE}/lib -lotel -ljansson", makefile)))
+    with it:
+        dev = subprocess.Popen([cupola.BIN, "dev", "my-service", "-c", it.conf], cwd=folder, env=env, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            cupola.until(lambda: any(p["name"] == "my-service" and p["state"] == "serving" for p in it.status()["plugins"]),
+                         "the new service")
+            assert cupola.request(port, "/?name=you").text == "Hello, you!\n"
+            source = folder + "/my-service/app.c"
+            with open(source) as f:
+                text = f.read()
+            with open(source, "w") as f:
+                f.write(text.replace("%s, %s!", "%s, dear %s!"))
+            cupola.until(lambda: cupola.request(port, "/?name=you").text == "Hello, dear you!\n", "the change")
+            with open(source, "w") as f:
+                f.write("a mistake\n" + text)
+            assert cupola.request(port, "/?name=you").text == "Hello, dear you!\n"
+        finally:
+            dev.terminate()
+            dev.communicate(timeout=cupola.PATIENCE)
+        cupola.until(lambda: [p["name"] for p in it.status()["plugins"]] == ["one"], "the service to go")
+        assert it.get("one", "/").status == 200
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    try:
+        cupola.main()
+    finally:
+        for path in built.values():
+            for end in ("", ".c"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path + end)
