@@ -195,13 +195,13 @@ static int
 read_conf(const struct cli_options *options, struct host_conf **conf)
 {
 	struct host_problems problems = { NULL, 0 };
-	int r = host_conf_read(cli_file(options), options->sets, options->n_sets, conf,
-	                       &problems);
+	int r;
 
-	if (!r && host_describe_check(*conf, &problems) < 0) {
+	*conf = host_conf_read_all(cli_file(options), options->sets, options->n_sets, &problems);
+	(void)host_describe_check(*conf, &problems); /* what it finds is among the problems */
+	r = problems.n ? -EINVAL : 0;
+	if (r < 0)
 		host_conf_free(*conf);
-		r = -EINVAL;
-	}
 	for (size_t i = 0; i < problems.n; i++)
 		fprintf(stderr, "%s\n", problems.lines[i]);
 	if (r < 0)

@@ -641,12 +641,11 @@ apply_set(struct reader *r, const char *set)
 
 /* ---- reading all of it ---- */
 
-int
-host_conf_read(const char *file, const char *const *sets, size_t n_sets,
-               struct host_conf **out, struct host_problems *problems)
+struct host_conf *
+host_conf_read_all(const char *file, const char *const *sets, size_t n_sets,
+                   struct host_problems *problems)
 {
 	struct reader r = { .problems = problems };
-	size_t before = problems->n;
 
 	r.conf = xcalloc(1, sizeof *r.conf);
 	r.conf->file = xstrdup(file);
@@ -657,11 +656,21 @@ host_conf_read(const char *file, const char *const *sets, size_t n_sets,
 	read_sections(&r);
 	check_whole(&r);
 	ini_fini(&r.ini);
+	return r.conf;
+}
+
+int
+host_conf_read(const char *file, const char *const *sets, size_t n_sets,
+               struct host_conf **out, struct host_problems *problems)
+{
+	size_t before = problems->n;
+	struct host_conf *conf = host_conf_read_all(file, sets, n_sets, problems);
+
 	if (problems->n > before) {
-		host_conf_free(r.conf);
+		host_conf_free(conf);
 		return -EINVAL;
 	}
-	*out = r.conf;
+	*out = conf;
 	return 0;
 }
 

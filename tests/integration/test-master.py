@@ -410,8 +410,12 @@ def test_check_config_tells_every_mistake():
     it.write(ONE + "txet = a\ncount = many\n[hots]\n")
     bad = it.command("check-config")
     assert bad.returncode != 0
-    assert f"{it.conf}:13: [plugin one] txet: expected a key of this service, found an unknown one; did you mean text?" in bad.stderr or \
-        f"{it.conf}:15: [hots]" in bad.stderr, bad.stderr
+    first = 1 + ONE.count("\n")  # ONE begins with an empty line
+    for line, expected in ((0, "[plugin one] txet: expected a key of this service, found an unknown one; did you mean text?"),
+                           (1, '[plugin one] count: expected a whole number, found "many"'),
+                           (2, "[hots]: expected [host], [telemetry], [resource] or [plugin NAME], found an unknown section; did you mean host?")):
+        assert f"{it.conf}:{first + line}: {expected}\n" in bad.stderr, bad.stderr
+    assert "3 mistakes in the configuration" in bad.stderr
     assert "\033" not in bad.stderr
     shutil.rmtree(it.dir)
 
