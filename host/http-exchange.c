@@ -121,18 +121,44 @@ http_slot_set_uri(struct http_slot *slot, const struct http_target *uri,
 
 /* ---- who and whether ---- */
 
+/* By hand, since every request may ask and inet_ntop takes its time. */
+static void
+v4_format(char *to, const uint8_t bytes[4])
+{
+	for (int i = 0; i < 4; i++) {
+		unsigned n = bytes[i];
+
+		if (n >= 100)
+			*to++ = (char)('0' + n / 100);
+		if (n >= 10)
+			*to++ = (char)('0' + n / 10 % 10);
+		*to++ = (char)('0' + n % 10);
+		*to++ = i < 3 ? '.' : '\0';
+	}
+}
+
 static void
 slot_name_peer(struct http_slot *slot)
 {
+	static const uint8_t mapped[12] = {
+		[10] = 0xff, [11] = 0xff
+	}; /* ::ffff:1.2.3.4 */
 	const struct http_conn *conn = slot->conn;
 	char *text = NULL;
 
+	slot->peer_port = conn->peer_port;
+	slot->peer = "";
 	if (conn->peer_family == AF_INET || conn->peer_family == AF_INET6)
 		text = arena_alloc(&slot->arena, INET6_ADDRSTRLEN);
-	if (text && !inet_ntop(conn->peer_family, &conn->peer, text, INET6_ADDRSTRLEN))
-		text = NULL;
-	slot->peer = text ? text : "";
-	slot->peer_port = conn->peer_port;
+	if (!text)
+		return;
+	if (conn->peer_family == AF_INET)
+		v4_format(text, conn->peer.v4);
+	else if (memcmp(conn->peer.v6, mapped, sizeof mapped) == 0)
+		v4_format(text, conn->peer.v6 + 12);
+	else if (!inet_ntop(AF_INET6, &conn->peer, text, INET6_ADDRSTRLEN))
+		return;
+	slot->peer = text;
 }
 
 const char *

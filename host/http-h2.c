@@ -391,6 +391,43 @@ stream_refuse(struct http_stream *stream, const struct http_refusal *no)
 
 /* ---- requests ---- */
 
+/* RFC 9113 section 8.2.3: cookies come in crumbs, and are one line again for those who read them. */
+static int
+stream_join_cookies(struct http_slot *slot)
+{
+	struct http_field *fields = slot->fields, *first = NULL;
+	size_t n = 0, len = 0, crumbs = 0;
+	char *joined;
+
+	for (size_t i = 0; i < slot->x.n_fields; i++) {
+		if (strcmp(fields[i].name, "cookie") != 0)
+			continue;
+		len += strlen(fields[i].value) + 2;
+		crumbs++;
+	}
+	if (crumbs < 2)
+		return 0;
+	joined = http_exchange_alloc(&slot->x, len + 1);
+	if (!joined)
+		return -ENOMEM;
+	len = 0;
+	for (size_t i = 0; i < slot->x.n_fields; i++) {
+		if (strcmp(fields[i].name, "cookie") != 0) {
+			fields[n++] = fields[i];
+			continue;
+		}
+		len += (size_t)sprintf(joined + len, "%s%s", first ? "; " : "",
+		                       fields[i].value);
+		if (!first) {
+			first = &fields[n];
+			fields[n++] = fields[i];
+		}
+	}
+	first->value = joined;
+	slot->x.n_fields = n;
+	return 0;
+}
+
 static int
 stream_fill(struct http_stream *stream, struct http_refusal *no)
 {
@@ -410,6 +447,8 @@ stream_fill(struct http_stream *stream, struct http_refusal *no)
 		return -EBADMSG;
 	}
 	r = http_slot_set_uri(slot, &uri, no);
+	if (r == 0)
+		r = stream_join_cookies(slot);
 	if (r < 0)
 		return r;
 	x->server = stream->conn->server;

@@ -5,7 +5,8 @@
  *   http-server.c    listeners, accepting, deadlines, pools, drain
  *   http-conn.c      one connection: bytes in and out, which events are armed
  *   http-exchange.c  the owner's calls, checked and passed on by struct http_proto
- *   http-h1.c        HTTP/1.1 over http-parse.h
+ *   http-h1.c        HTTP/1.1 over http-parse.h: what clients say
+ *   http-h1-reply.c  and what they are told
  *   http-h2.c        HTTP/2 over nghttp2
  *
  * A connection that waits for a request is struct http_conn and nothing else: buffers and exchanges are
@@ -280,10 +281,20 @@ enum http_role {
 };
 enum http_role http_field_role(const char *name);
 
-/* ---- http-h1.c, http-h2.c ---- */
+/* ---- http-h1-reply.c ---- */
 
 /* Counts a refusal by its status and names it for on_gone. */
 int http_refusal_count(struct http_counters *counters, int status);
+void http_h1_write_refusal(struct http_conn *conn, const struct http_refusal *no);
+/* As in struct http_proto. */
+int http_h1_begin(struct http_slot *slot, int status, const struct http_field *fields,
+                  size_t n, const void *body, size_t len, bool is_whole);
+long http_h1_write(struct http_slot *slot, const void *data, size_t len);
+int http_h1_end(struct http_slot *slot);
+/* The rest of the body that a reply given early leaves unread can be skipped. */
+bool http_h1_can_skip(const struct http_in *in);
+
+/* ---- http-h1.c, http-h2.c ---- */
 
 /* Bytes that were read to where conn->in or http_h1_direct said. */
 void http_h1_input(struct http_conn *conn, size_t len);

@@ -70,7 +70,7 @@ enum http_body {
 struct http_ops {
 	/*
 	 * The head is there and correct; the body is not. The place for admission: reply and finish at once
-	 * (the return value is then ignored), or say how the body shall come. Expect: 100-continue is
+	 * (x is gone then and the return value ignored), or say how the body shall come. Expect: 100-continue is
 	 * answered after this. NULL: HTTP_BUFFER.
 	 */
 	enum http_body (*on_head)(struct http_exchange *x);
@@ -81,7 +81,7 @@ struct http_ops {
 	/* After -EAGAIN from http_reply_write: there is room again. */
 	void (*on_writable)(struct http_exchange *x);
 	/*
-	 * The exchange is over before its reply was: -ECONNRESET the client left, -ETIMEDOUT it was too
+	 * The exchange is over before its reply was: -ECONNRESET the client left (or closed its half, which is taken for it), -ETIMEDOUT it was too
 	 * slow, -EBADMSG or -EMSGSIZE its body was refused (and that answered). It may come before
 	 * on_ready, which then never comes. Replying is -ECANCELED; http_exchange_done is still due.
 	 */

@@ -538,6 +538,32 @@ START_TEST(bad_heads_are_refused)
 }
 END_TEST
 
+START_TEST(cookie_crumbs_are_joined)
+{
+	struct fixture f;
+	struct h2 h2;
+	nghttp2_nv lines[] = { nv(":method", "GET"),  nv(":path", "/later"),
+		               nv(":scheme", "http"), nv(":authority", "a"),
+		               nv("cookie", "a=1"),   nv("x", "y"),
+		               nv("cookie", "b=2"),   nv("cookie", "c=3"),
+		               nv("z", "z") };
+	int32_t id;
+
+	fixture_init(&f, NULL);
+	h2_init(&h2, &f, true);
+	id = nghttp2_submit_request(h2.session, NULL, lines, 9, NULL, NULL);
+	H2_AWAIT(&h2, f.n_held == 1);
+	ck_assert_uint_eq(f.held[0]->n_fields, 3);
+	ck_assert_str_eq(f.held[0]->fields[0].value, "a=1; b=2; c=3");
+	ck_assert_str_eq(f.held[0]->fields[1].name, "x");
+	ck_assert_str_eq(f.held[0]->fields[2].name, "z");
+	fixture_answer(&f, 0);
+	H2_AWAIT(&h2, h2.answers[id].is_closed);
+	h2_fini(&h2);
+	fixture_fini(&f);
+}
+END_TEST
+
 START_TEST(head_request_has_no_body)
 {
 	struct fixture f;
@@ -739,6 +765,7 @@ main(void)
 	tcase_add_test(request, large_body_is_refused);
 	tcase_add_test(request, early_reply_asks_the_client_to_stop);
 	tcase_add_test(request, bad_heads_are_refused);
+	tcase_add_test(request, cookie_crumbs_are_joined);
 	tcase_add_test(request, head_request_has_no_body);
 	tcase_add_test(request, bytes_may_come_one_by_one);
 	suite_add_tcase(suite, request);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -856,6 +857,34 @@ START_TEST(connections_beyond_the_limit_are_told)
 }
 END_TEST
 
+START_TEST(running_out_of_descriptors_is_survived)
+{
+	struct fixture f;
+	struct client *first, *second;
+	struct rlimit full, old;
+
+	fixture_init(&f, NULL);
+	first = client_new(&f);
+	client_say(first, GET("/"));
+	AWAIT(&f, client_count(first, "200 OK"));
+	second = client_new(&f);
+	client_say(second, GET("/"));
+	getrlimit(RLIMIT_NOFILE, &old);
+	full = old;
+	full.rlim_cur = (rlim_t)second->fd + 1;
+	setrlimit(RLIMIT_NOFILE, &full);
+	fixture_settle(&f);
+	client_say(first, GET("/again")); /* the server is well meanwhile */
+	AWAIT(&f, client_count(first, "/again"));
+	ck_assert_uint_eq(second->len, 0);
+	setrlimit(RLIMIT_NOFILE, &old);
+	AWAIT(&f, client_count(second, "200 OK"));
+	client_leave(first, false);
+	client_leave(second, false);
+	fixture_fini(&f);
+}
+END_TEST
+
 /* ---- the end ---- */
 
 static void
@@ -984,6 +1013,7 @@ main(void)
 	tcase_add_test(client, waiting_for_the_owner_has_no_deadline);
 	tcase_add_test(client, client_that_takes_nothing_is_cut);
 	tcase_add_test(client, connections_beyond_the_limit_are_told);
+	tcase_add_test(client, running_out_of_descriptors_is_survived);
 	suite_add_tcase(suite, client);
 	tcase_add_test(end, drain_lets_everything_end);
 	tcase_add_test(end, drain_of_nothing_ends_at_once);
