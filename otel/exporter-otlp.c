@@ -90,12 +90,14 @@ static void
 tell_partial(struct otlp_exporter *exp, const struct otelp_otlp_answer *answer)
 {
 	bool partial = answer->rejected || *answer->message;
+	const char *label = otelp_otlp_client_label(exp->client);
 
-	if (partial && !exp->partial_said)
-		otelp_diag(OTEL_DIAG_WARN, "%s: the receiver refused %llu items: %s",
-		           otelp_otlp_client_label(exp->client),
+	if (answer->rejected && !exp->partial_said)
+		otelp_diag(OTEL_DIAG_WARN, "%s: the receiver refused %llu items: %s", label,
 		           (unsigned long long)answer->rejected,
 		           *answer->message ? answer->message : "it did not say why");
+	else if (partial && !exp->partial_said)
+		otelp_diag(OTEL_DIAG_WARN, "%s: the receiver warns: %s", label, answer->message);
 	exp->partial_said = partial;
 }
 

@@ -247,7 +247,7 @@ receiver_on_header(nghttp2_session *session, const nghttp2_frame *frame,
 	size_t have;
 
 	pthread_mutex_lock(&r->lock);
-	if (memcmp(name, ":method", name_len) == 0) {
+	if (name_len == 7 && memcmp(name, ":method", 7) == 0) {
 		*r->head = '\0';
 		r->body_len = 0;
 	}

@@ -336,8 +336,8 @@ START_TEST(metrics_are_collected_at_the_interval_and_at_a_flush)
 	await(&fake.batches, 2);
 	ck_assert_int_eq(otel_pipeline_flush(pipeline, 5000), 0);
 	ck_assert_uint_ge(fake.points, 3);
-	finish();
 	ck_assert_uint_eq(stats(OTEL_SIGNAL_METRICS).queue_capacity, 0);
+	finish();
 }
 END_TEST
 
