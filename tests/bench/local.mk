@@ -10,3 +10,9 @@ noinst_PROGRAMS += %D%/bench-sdk
 BENCHES += %D%/bench-sdk
 %C%_bench_sdk_SOURCES = %D%/bench-sdk.c
 %C%_bench_sdk_LDADD = otel/libotel.la
+# what it costs to send
+noinst_PROGRAMS += %D%/bench-otlp
+BENCHES += %D%/bench-otlp
+%C%_bench_otlp_SOURCES = %D%/bench-otlp.c %D%/bench-receiver.h
+%C%_bench_otlp_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/otel
+%C%_bench_otlp_LDADD = otel/libotel-all.la
