@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "check-main.h"
+#include "conf-keys.h"
 #include "conf.h"
 #include "log.h"
 #include <cupola/service.h>
@@ -632,6 +633,53 @@ START_TEST(the_shipped_file_has_no_mistakes)
 }
 END_TEST
 
+/* ---- documentation ---- */
+
+static const char *const documents[] = { "etc/host.conf", "man/host.conf.5" };
+
+/* A file of the source tree; owned. */
+static char *
+read_document(const char *name)
+{
+	const char *srcdir = getenv("CUPOLA_SRCDIR");
+	char path[PATH_MAX], *text = calloc(1, 1 << 20);
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/%s", srcdir ? srcdir : TEST_DATA "/../..", name);
+	file = fopen(path, "r");
+	ck_assert_msg(file != NULL, "%s", path);
+	ck_assert_uint_gt(fread(text, 1, (1 << 20) - 1, file), 0);
+	fclose(file);
+	return text;
+}
+
+static void
+check_documented(const char *text, const char *name, const char *document)
+{
+	bool found = false;
+
+	for (const char *at = text; !found && (at = strstr(at, name)); at++) {
+		char before = at == text ? ' ' : at[-1], after = at[strlen(name)];
+
+		found = strchr(" #\n\t", before) && strchr(" =,\n\t", after);
+	}
+	ck_assert_msg(found, "%s is not in %s", name, document);
+}
+
+START_TEST(every_key_is_documented)
+{
+	char *text = read_document(documents[_i]);
+
+	for (const struct conf_key *key = conf_host_keys; key->name; key++)
+		check_documented(text, key->name, documents[_i]);
+	for (const struct conf_key *key = conf_plugin_keys; key->name; key++)
+		check_documented(text, key->name, documents[_i]);
+	for (size_t i = 0; i < HOST_N_T; i++)
+		check_documented(text, conf_telemetry_keys[i].name, documents[_i]);
+	free(text);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -667,6 +715,8 @@ main(void)
 	                    (int)ARRAY_LEN(service_lines));
 	tcase_add_test(service, a_key_without_fallback_must_be_given);
 	tcase_add_test(service, a_service_reads_what_was_meant);
+	tcase_add_loop_test(service, every_key_is_documented, 0,
+	                    (int)ARRAY_LEN(documents));
 	suite_add_tcase(suite, service);
 	return check_main(suite);
 }
