@@ -28,7 +28,7 @@ otel_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% $(otlp_proto_cppflags) $(CURL
 	%D%/percent_priv.h %D%/pool_priv.h %D%/provider_priv.h %D%/resource_priv.h %D%/ring_priv.h \
 	%D%/sampler_priv.h %D%/span_priv.h %D%/thread_priv.h %D%/tracestate_priv.h %D%/value_priv.h \
 	%D%/error.c %D%/alloc.c %D%/arena.c %D%/attributes.c %D%/baggage.c %D%/clock.c %D%/context.c \
-	%D%/detect.c %D%/diag.c %D%/exception.c %D%/log.c %D%/percent.c %D%/pool.c %D%/propagate-baggage.c \
+	%D%/detect.c %D%/diag.c %D%/exception.c %D%/log.c %D%/percent.c %D%/pool.c %D%/propagate-b3.c %D%/propagate-baggage.c \
 	%D%/propagate-tracecontext.c %D%/propagation.c %D%/provider.c %D%/resource.c %D%/sampler.c \
 	%D%/span.c %D%/span-record.c %D%/thread.c %D%/tracer.c %D%/tracestate.c %D%/value.c
 # from configuration to the wire

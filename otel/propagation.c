@@ -62,6 +62,8 @@ composite_extract(const struct otel_propagator *self, struct otel_context *paren
 static const struct otel_propagator *const known[] = {
 	&otel_propagator_tracecontext,
 	&otel_propagator_baggage,
+	&otel_propagator_b3,
+	&otel_propagator_b3multi,
 	&otel_propagator_none,
 };
 

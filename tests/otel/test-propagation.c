@@ -302,6 +302,72 @@ START_TEST(baggage_travels)
 }
 END_TEST
 
+#define B3_TRACE "80f198ee56343ba864fe8b2a57d3eff7"
+#define B3_SPAN  "e457b5a2e4d86bd1"
+
+static const struct {
+	const char *single, *passed_on;
+} b3s[] = {
+	{ B3_TRACE "-" B3_SPAN "-1", B3_TRACE "-" B3_SPAN "-1" },
+	{ B3_TRACE "-" B3_SPAN "-0", B3_TRACE "-" B3_SPAN "-0" },
+	{ B3_TRACE "-" B3_SPAN "-d", B3_TRACE "-" B3_SPAN "-d" },
+	{ B3_TRACE "-" B3_SPAN, B3_TRACE "-" B3_SPAN "-0" },
+	{ B3_TRACE "-" B3_SPAN "-1-05e3ac9a4f6e3b90", B3_TRACE "-" B3_SPAN "-1" },
+	{ "64fe8b2a57d3eff7-" B3_SPAN "-1",
+	  "000000000000000064fe8b2a57d3eff7-" B3_SPAN "-1" },
+	{ "0", NULL },
+	{ "", NULL },
+	{ "64fe8b2a57d3eff-" B3_SPAN "-1", NULL },
+	{ B3_TRACE "-" B3_SPAN "-x", NULL },
+	{ B3_TRACE "-" B3_SPAN "-1x", NULL },
+	{ B3_TRACE "-" B3_SPAN "-", NULL },
+	{ B3_TRACE "-e457b5a2e4d86bd-1", NULL },
+	{ "00000000000000000000000000000000-" B3_SPAN "-1", NULL },
+};
+
+START_TEST(a_single_b3_header_is_read_and_written)
+{
+	receive("B3", b3s[_i].single, NULL);
+	pass_on(&otel_propagator_b3);
+	ck_assert_pstr_eq(sent("b3"), b3s[_i].passed_on);
+}
+END_TEST
+
+START_TEST(several_b3_headers_are_read_and_written)
+{
+	receive("X-B3-TraceId", B3_TRACE, "X-B3-SpanId", B3_SPAN, "X-B3-Sampled", "1",
+	        "X-B3-ParentSpanId", "05e3ac9a4f6e3b90", NULL);
+	pass_on(&otel_propagator_b3multi);
+	ck_assert_uint_eq(out.n, 3);
+	ck_assert_pstr_eq(sent("x-b3-traceid"), B3_TRACE);
+	ck_assert_pstr_eq(sent("x-b3-spanid"), B3_SPAN);
+	ck_assert_pstr_eq(sent("x-b3-sampled"), "1");
+	receive("X-B3-TraceId", B3_TRACE, "X-B3-SpanId", B3_SPAN, "X-B3-Flags", "1",
+	        NULL);
+	pass_on(&otel_propagator_b3multi);
+	ck_assert_pstr_eq(sent("x-b3-flags"), "1");
+	ck_assert_ptr_null(sent("x-b3-sampled"));
+	pass_on(&otel_propagator_b3);
+	ck_assert_pstr_eq(sent("b3"), B3_TRACE "-" B3_SPAN "-d");
+	receive("X-B3-TraceId", B3_TRACE, NULL);
+	pass_on(&otel_propagator_b3multi);
+	ck_assert_uint_eq(out.n, 0);
+}
+END_TEST
+
+START_TEST(the_single_b3_header_comes_first)
+{
+	receive("X-B3-TraceId", TRACE, "X-B3-SpanId", PARENT, "b3",
+	        B3_TRACE "-" B3_SPAN "-1", NULL);
+	pass_on(&otel_propagator_b3multi);
+	ck_assert_pstr_eq(sent("x-b3-traceid"), B3_TRACE);
+	receive("X-B3-TraceId", TRACE, "X-B3-SpanId", PARENT, "b3", "broken", NULL);
+	pass_on(&otel_propagator_b3multi);
+	ck_assert_pstr_eq(sent("x-b3-traceid"), TRACE);
+	ck_assert_pstr_eq(sent("x-b3-sampled"), "0");
+}
+END_TEST
+
 START_TEST(the_default_is_tracecontext_and_baggage)
 {
 	const struct otel_propagator *global;
@@ -438,6 +504,10 @@ main(void)
 	tcase_add_test(state, the_largest_tracestate_fits);
 	tcase_add_test(state, a_wrapped_spans_tracestate_is_checked_too);
 	tcase_add_test(rest, baggage_travels);
+	tcase_add_loop_test(rest, a_single_b3_header_is_read_and_written, 0,
+	                    sizeof b3s / sizeof *b3s);
+	tcase_add_test(rest, several_b3_headers_are_read_and_written);
+	tcase_add_test(rest, the_single_b3_header_comes_first);
 	tcase_add_test(rest, the_default_is_tracecontext_and_baggage);
 	tcase_add_test(rest, the_environment_chooses);
 	tcase_add_test(rest, none_is_none);

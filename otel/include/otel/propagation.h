@@ -3,8 +3,7 @@
  * otel/propagation.h - carrying a context over headers, environments or any list of names and values.
  *
  * A carrier is two functions, so no header type is imposed. Propagators are constant objects; which
- * ones are used by default is configuration (OTEL_PROPAGATORS: tracecontext, baggage, none; others
- * register by name). An unparsable header is as if it were not there; it never fails a request.
+ * ones are used by default is configuration (OTEL_PROPAGATORS: tracecontext, baggage, b3, b3multi, none). An unparsable header is as if it were not there; it never fails a request.
  *
  * Specification: context/api-propagators.md; W3C Trace Context level 2; W3C Baggage.
  */
@@ -44,6 +43,8 @@ struct otel_propagator {
 
 OTEL_EXPORT extern const struct otel_propagator otel_propagator_tracecontext;
 OTEL_EXPORT extern const struct otel_propagator otel_propagator_baggage;
+OTEL_EXPORT extern const struct otel_propagator otel_propagator_b3; /* one header; reads both forms */
+OTEL_EXPORT extern const struct otel_propagator otel_propagator_b3multi; /* X-B3-*; reads both forms */
 OTEL_EXPORT extern const struct otel_propagator otel_propagator_none;
 
 /* The process's propagator: what OTEL_PROPAGATORS asks for, or tracecontext and baggage. [any] */
