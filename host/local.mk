@@ -45,7 +45,7 @@ EXTRA_DIST += $(scaffold_files)
 
 # Generations, the worker.
 %C%_libhost_la_SOURCES += %D%/elf-check.c %D%/elf-check.h %D%/plugin.c %D%/plugin.h \
-	%D%/crash.c %D%/crash.h %D%/telemetry.c %D%/telemetry.h \
+	%D%/crash.c %D%/crash.h %D%/crash-text.c %D%/crash-text.h %D%/telemetry.c %D%/telemetry.h \
 	%D%/settings.c %D%/settings.h %D%/try.c %D%/try.h %D%/generation.c %D%/generation.h \
 	%D%/worker.c %D%/worker_priv.h %D%/worker-control.c %D%/worker-admin.c %D%/worker-watchdog.c
 

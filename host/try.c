@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "crash-text.h"
+#include "crash.h"
 #include "loop.h"
 #include "plugin.h"
 #include "service.h"
@@ -28,8 +30,9 @@
  * wrong. So where it stopped is known, however it stopped.
  */
 
-#define IN_FD  3
-#define OUT_FD 4
+#define IN_FD    3
+#define OUT_FD   4
+#define CRASH_FD 5
 #define EXTRA_MS \
 	2000 /* for loading and stopping, and so that the child's own words come first */
 #define MAX_WORDS 2048
@@ -132,24 +135,26 @@ try_main(int argc, char **argv)
 	json_t *in;
 	int r;
 
-	if (argc != 4)
+	if (argc != 2)
 		return EXIT_FAILURE;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	fcntl(atoi(argv[3]), F_SETFD,
+	fcntl(OUT_FD, F_SETFD,
 	      FD_CLOEXEC); /* or whatever start() runs would keep it open */
 	setrlimit(RLIMIT_CORE,
 	          &none); /* a trial that crashes is an answer, not an accident */
-	in = json_loadfd(atoi(argv[2]), 0, NULL);
-	r = host_loops_init(&err);
+	in = json_loadfd(IN_FD, 0, NULL);
+	r = crash_setup(CRASH_FD, &err);
 	if (r == 0)
-		r = try_copy(argv[1], in, atoi(argv[3]), &err);
+		r = host_loops_init(&err);
+	if (r == 0)
+		r = try_copy(argv[1], in, OUT_FD, &err);
 	json_decref(in);
 	if (r < 0) {
 		snprintf(line, sizeof line, "!%s\n", err.message);
-		say(atoi(argv[3]), line);
+		say(OUT_FD, line);
 		_exit(EXIT_FAILURE);
 	}
-	say(atoi(argv[3]), "done\n");
+	say(OUT_FD, "done\n");
 	/* Not exit(): what a service left behind must not have the last word. */
 	_exit(EXIT_SUCCESS);
 }
@@ -179,12 +184,11 @@ input_of(const struct trial *trial, struct otel_error *err)
 }
 
 static int
-spawn(const struct trial *trial, int in, int out, pid_t *pid)
+spawn(const struct trial *trial, int in, int out, int crash, pid_t *pid)
 {
-	char in_text[] = { '0' + IN_FD, '\0' }, out_text[] = { '0' + OUT_FD, '\0' };
 	char name[] = "cupola", try[] = "--try";
 	char *copy = strdup(trial->copy);
-	char *argv[] = { name, try, copy, in_text, out_text, NULL };
+	char *argv[] = { name, try, copy, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
 	sigset_t signals;
@@ -195,6 +199,7 @@ spawn(const struct trial *trial, int in, int out, pid_t *pid)
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, in, IN_FD);
 	posix_spawn_file_actions_adddup2(&files, out, OUT_FD);
+	posix_spawn_file_actions_adddup2(&files, crash, CRASH_FD);
 	posix_spawnattr_init(&attributes);
 	/* The loader's thread blocks signals; its child must be able to crash and to be stopped. */
 	posix_spawnattr_setflags(&attributes,
@@ -258,10 +263,11 @@ last_line(char *words)
 }
 
 static int
-judge(const struct trial *trial, char *words, bool in_time, int status,
+judge(const struct trial *trial, char *words, bool in_time, int status, int crash,
       struct otel_error *err)
 {
 	const char *phase = last_line(words);
+	char text[2048];
 
 	if (phase[0] == '!') /* it names the file itself */
 		return otel_error_set(err, -EINVAL, "%s", phase + 1);
@@ -272,11 +278,14 @@ judge(const struct trial *trial, char *words, bool in_time, int status,
 			err, -ETIMEDOUT,
 			"%s: %s did not come to an end within %d ms in a trial run",
 			trial->source, phase, trial->timeout_ms);
-	if (WIFSIGNALED(status))
-		return otel_error_set(err, -EFAULT,
-		                      "%s: %s crashed in a trial run: %s (signal %d)",
-		                      trial->source, phase, strsignal(WTERMSIG(status)),
-		                      WTERMSIG(status));
+	if (WIFSIGNALED(status)) {
+		crash_text(crash, trial->program, text, sizeof text);
+		text[strcspn(text, "\n")] = '\0';
+		if (!text[0])
+			snprintf(text, sizeof text, "%s", strsignal(WTERMSIG(status)));
+		return otel_error_set(err, -EFAULT, "%s: %s crashed in a trial run: %s",
+		                      trial->source, phase, text);
+	}
 	if (strcmp(phase, "done") == 0)
 		return 0;
 	return otel_error_set(
@@ -286,27 +295,42 @@ judge(const struct trial *trial, char *words, bool in_time, int status,
 		trial->source, phase, WEXITSTATUS(status));
 }
 
+/* Spawns with numbers above those that the child expects, or one dup2 would overwrite another's source. */
+static int
+spawn_high(const struct trial *trial, int in, int out, int crash, pid_t *pid)
+{
+	int fds[] = { in, out, crash };
+	int r = 0;
+
+	for (int i = 0; i < 3; i++) {
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, CRASH_FD + 1);
+		if (fds[i] < 0)
+			r = -errno;
+	}
+	if (r == 0)
+		r = spawn(trial, fds[0], fds[1], fds[2], pid);
+	for (int i = 0; i < 3; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return r;
+}
+
 int
 try_plugin(const struct trial *trial, struct otel_error *err)
 {
-	int in = input_of(trial, err), out[2] = { -1, -1 }, status = 0, r;
+	int in = input_of(trial, err), out[2] = { -1, -1 }, crash = -1, status = 0, r;
 	char words[MAX_WORDS];
 	bool in_time;
 	pid_t pid;
 
 	if (in < 0)
 		return in;
-	if (pipe2(out, O_CLOEXEC) < 0) {
-		r = otel_error_set(err, -errno, "trial: pipe: %s", strerror(errno));
+	crash = memfd_create("cupola-try-crash", MFD_CLOEXEC);
+	if (crash < 0 || pipe2(out, O_CLOEXEC) < 0) {
+		r = otel_error_set(err, -errno, "trial: %s", strerror(errno));
 		goto out;
 	}
-	/* Numbers above those that the child expects, or one dup2 would overwrite the other's source. */
-	int high_in = fcntl(in, F_DUPFD_CLOEXEC, OUT_FD + 1);
-	int high_out = fcntl(out[1], F_DUPFD_CLOEXEC, OUT_FD + 1);
-
-	r = high_in < 0 || high_out < 0 ? -errno : spawn(trial, high_in, high_out, &pid);
-	close(high_in);
-	close(high_out);
+	r = spawn_high(trial, in, out[1], crash, &pid);
 	close(out[1]);
 	if (r < 0) {
 		otel_error_set(err, r, "%s: no trial run: %s", trial->source,
@@ -319,10 +343,12 @@ try_plugin(const struct trial *trial, struct otel_error *err)
 		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	r = judge(trial, words, in_time, status, err);
+	r = judge(trial, words, in_time, status, crash, err);
 out:
 	if (out[0] >= 0)
 		close(out[0]);
+	if (crash >= 0)
+		close(crash);
 	close(in);
 	return r;
 }

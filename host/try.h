@@ -24,7 +24,7 @@ struct trial {
 /* 0 when it loads, starts and stops; else a negative errno with the sentence. Not [loop]. */
 OTEL_MUST_USE int try_plugin(const struct trial *trial, struct otel_error *err);
 
-/* `cupola --try COPY IN OUT`: started by try_plugin. The exit status. */
+/* `cupola --try COPY`: started by try_plugin, which gives it descriptors 3 to 5. The exit status. */
 int try_main(int argc, char **argv);
 
 #endif

@@ -5,19 +5,15 @@
  * to crash where it stands, and the process starts anew without those requests.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "conf.h"
+#include "crash-text.h"
 #include "crash.h"
 #include "log.h"
 #include "loop.h"
@@ -25,8 +21,6 @@
 
 #define SAMPLE_MS 200
 #define MAX_TEXT  8192
-
-extern char **environ;
 
 struct watched { /* a loop, as it was seen last */
 	uint64_t beat;
@@ -43,40 +37,17 @@ struct watchdog {
 	struct watched *watched;
 };
 
-/* Names and lines for a sample, by the helper that does it for crashes too. "" when it fails. */
 static void
-symbolise(const struct worker_crash *record, char *text, size_t size)
+describe(const struct worker_crash *sample, char *text, size_t size)
 {
-	int in = memfd_create("cupola-stall", MFD_CLOEXEC), out[2], status;
-	char name[] = "cupola", option[] = "--symbolise",
-	     *argv[] = { name, option, NULL };
-	posix_spawn_file_actions_t files;
-	size_t len = 0;
-	ssize_t n;
-	pid_t pid;
+	int fd = memfd_create("cupola-stall", MFD_CLOEXEC);
 
 	text[0] = '\0';
-	if (in < 0 || pipe2(out, O_CLOEXEC) < 0) {
-		close(in);
+	if (fd < 0)
 		return;
-	}
-	crash_write(in, record);
-	lseek(in, 0, SEEK_SET);
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&files, out[1], STDOUT_FILENO);
-	if (posix_spawn(&pid, "/proc/self/exe", &files, NULL, argv, environ) != 0)
-		pid = -1;
-	posix_spawn_file_actions_destroy(&files);
-	close(out[1]);
-	close(in);
-	while (pid > 0 && len + 1 < size &&
-	       (n = read(out[0], text + len, size - 1 - len)) > 0)
-		len += (size_t)n;
-	text[len] = '\0';
-	close(out[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	crash_write(fd, sample);
+	crash_text(fd, NULL, text, size);
+	close(fd);
 }
 
 static void
@@ -89,7 +60,7 @@ report(struct watchdog *dog, size_t i, uint64_t ms)
 	if (crash_sample(host_loop_thread(worker->loops[i]), SAMPLE_MS, &record) < 0)
 		memset(&record, 0, sizeof record);
 	if (record.n_frames)
-		symbolise(&record, text, sizeof text);
+		describe(&record, text, sizeof text);
 	else
 		text[0] = '\0';
 	host_log_about(

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* start() follows a NULL pointer. */
+/* start() follows a bad pointer. */
 #include <cupola/service.h>
 
 static int
 start(const struct svc_host *host, void **self, struct otel_error *err)
 {
-	volatile int *nowhere = NULL;
+	volatile int *nowhere = (volatile int *)(uintptr_t)8;
 
 	return *nowhere;
 }
