@@ -287,18 +287,24 @@ run_round(struct host_loop *loop, bool block)
 	return more;
 }
 
-void
-host_loop_run(struct host_loop *loop)
+static void
+run_until_stopped(struct host_loop *loop)
 {
 	struct host_loop *outer = current;
 	bool more = false;
 
 	current = loop;
-	loop->thread = pthread_self();
 	do
 		more = run_round(loop, !more);
 	while (!atomic_load_explicit(&loop->stop, memory_order_acquire) || more);
 	current = outer;
+}
+
+void
+host_loop_run(struct host_loop *loop)
+{
+	loop->thread = pthread_self();
+	run_until_stopped(loop);
 }
 
 void
@@ -317,7 +323,7 @@ loop_main(void *arg)
 	struct host_loop *loop = arg;
 
 	host_thread_enter(loop->name);
-	host_loop_run(loop);
+	run_until_stopped(loop);
 	host_thread_leave();
 	return NULL;
 }

@@ -23,7 +23,7 @@ EXTRA_%C%_test_generation_DEPENDENCIES = host/cupola
 runtime_test_cppflags = $(test_cppflags) $(host_cppflags)
 runtime_test_ldadd = host/libhost.la otel/libotel.la $(EVENT_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(CHECK_LIBS)
 runtime_tests = %D%/test-fiber %D%/test-loop %D%/test-http-client %D%/test-service \
-	%D%/test-instrument
+	%D%/test-instrument %D%/test-concurrent %D%/test-fiber-ucontext
 EXTRA_DIST += %D%/serving.h
 check_PROGRAMS += $(runtime_tests)
 TESTS += $(runtime_tests)
@@ -35,6 +35,12 @@ TESTS += $(runtime_tests)
 %C%_test_loop_LDADD = $(runtime_test_ldadd)
 %C%_test_http_client_CPPFLAGS = $(runtime_test_cppflags)
 %C%_test_http_client_LDADD = $(runtime_test_ldadd)
+%C%_test_concurrent_CPPFLAGS = $(runtime_test_cppflags)
+%C%_test_concurrent_LDADD = $(runtime_test_ldadd)
+# The same with what other machines use; its objects come before those of the library.
+%C%_test_fiber_ucontext_SOURCES = %D%/test-fiber.c host/fiber.c host/fiber-switch.c
+%C%_test_fiber_ucontext_CPPFLAGS = $(runtime_test_cppflags) -DHOST_FIBER_UCONTEXT
+%C%_test_fiber_ucontext_LDADD = $(runtime_test_ldadd)
 %C%_test_instrument_CPPFLAGS = $(runtime_test_cppflags)
 %C%_test_instrument_LDADD = $(runtime_test_ldadd)
 
