@@ -364,6 +364,12 @@ host_loop_join(struct host_loop *loop)
 	loop->threaded = false;
 }
 
+void
+host_loop_abandon(struct host_loop *loop)
+{
+	pthread_detach(loop->thread);
+}
+
 int
 host_loop_new(const struct host_loop_config *config, struct host_loop **out,
               struct otel_error *err)

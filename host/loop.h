@@ -51,6 +51,8 @@ void host_loop_once(struct host_loop *loop, bool block);
 /* Ends it after the round in which it is seen; messages posted before have run. [any] */
 void host_loop_stop(struct host_loop *loop);
 void host_loop_join(struct host_loop *loop);
+/* Instead of join: its thread hangs in somebody's code, so the loop is left to it for good. */
+void host_loop_abandon(struct host_loop *loop);
 /* After join. Fibers must have ended. NULL is fine. */
 void host_loop_free(struct host_loop *loop);
 

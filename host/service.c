@@ -448,8 +448,10 @@ wait_or_abandon(struct private_run *run, int timeout_ms)
 	if (wait_run(run, UNWIND_MS))
 		return -ECANCELED;
 	pthread_mutex_lock(&run->lock);
-	run->abandoned = true;
 	done = run->done;
+	run->abandoned = !done;
+	if (!done)
+		host_loop_abandon(run->loop);
 	pthread_mutex_unlock(&run->lock);
 	return done ? -ECANCELED : -ETIMEDOUT;
 }
