@@ -19,6 +19,7 @@
 #include <otel/logs.h>
 #include <otel/metrics.h>
 #include <otel/propagation.h>
+#include <otel/semconv.h>
 #include <otel/trace.h>
 
 #define MAX_ATTRIBUTES 16
@@ -54,15 +55,15 @@ host_instrument_new(const struct host_service_config *config,
 		}
 	}
 	instrument->server_duration = otel_histogram_new(
-		config->http_meter, "http.server.request.duration", "s",
+		config->http_meter, OTEL_HTTP_SERVER_REQUEST_DURATION, "s",
 		"Duration of HTTP server requests.", bounds,
 		sizeof bounds / sizeof *bounds);
 	instrument->client_duration = otel_histogram_new(
-		config->http_meter, "http.client.request.duration", "s",
+		config->http_meter, OTEL_HTTP_CLIENT_REQUEST_DURATION, "s",
 		"Duration of HTTP client requests.", bounds,
 		sizeof bounds / sizeof *bounds);
 	instrument->active = otel_up_down_counter_new(
-		config->http_meter, "http.server.active_requests", "{request}",
+		config->http_meter, OTEL_HTTP_SERVER_ACTIVE_REQUESTS, "{request}",
 		"Number of active HTTP server requests.");
 	*out = instrument;
 	return 0;
@@ -149,24 +150,24 @@ start_server_span(struct host_instrument *instrument, struct host_instrument_req
 	size_t n = 0, host_len;
 	int port;
 
-	a[n++] = OTEL_STR("http.request.method", method);
+	a[n++] = OTEL_STR(OTEL_HTTP_REQUEST_METHOD, method);
 	if (method[0] == '_')
-		a[n++] = OTEL_STR("http.request.method_original", x->method);
-	a[n++] = OTEL_STR("url.scheme", "http");
-	a[n++] = OTEL_STR("url.path", x->path);
+		a[n++] = OTEL_STR(OTEL_HTTP_REQUEST_METHOD_ORIGINAL, x->method);
+	a[n++] = OTEL_STR(OTEL_URL_SCHEME, "http");
+	a[n++] = OTEL_STR(OTEL_URL_PATH, x->path);
 	if (x->query[0])
-		a[n++] = OTEL_STRN("url.query", query,
+		a[n++] = OTEL_STRN(OTEL_URL_QUERY, query,
 		                   host_query_redact(x->query, query, sizeof query));
 	host_authority_split(x->host, &host, &host_len, &port);
 	if (host_len) {
-		a[n++] = OTEL_STRN("server.address", host, host_len);
-		a[n++] = OTEL_INT("server.port", port ? port : 80);
+		a[n++] = OTEL_STRN(OTEL_SERVER_ADDRESS, host, host_len);
+		a[n++] = OTEL_INT(OTEL_SERVER_PORT, port ? port : 80);
 	}
-	a[n++] = OTEL_STR("client.address", http_exchange_peer(x));
-	a[n++] = OTEL_STR("network.protocol.version", version_text(x->version));
+	a[n++] = OTEL_STR(OTEL_CLIENT_ADDRESS, http_exchange_peer(x));
+	a[n++] = OTEL_STR(OTEL_NETWORK_PROTOCOL_VERSION, version_text(x->version));
 	agent = http_exchange_field(x, "User-Agent", 0);
 	if (agent)
-		a[n++] = OTEL_STR("user_agent.original", agent);
+		a[n++] = OTEL_STR(OTEL_USER_AGENT_ORIGINAL, agent);
 	options.n_attributes = n;
 	options.parent = r->parent;
 	options.root = !r->parent;
@@ -185,9 +186,10 @@ host_instrument_begin(struct host_instrument *instrument,
 	r->start_ns = host_now_ns();
 	r->parent = otel_extract(NULL, get_field, x);
 	start_server_span(instrument, r, x);
-	otel_up_down_counter_add(instrument->active, 1,
-	                         OTEL_STR("http.request.method", known_method(x->method)),
-	                         OTEL_STR("url.scheme", "http"));
+	otel_up_down_counter_add(
+		instrument->active, 1,
+		OTEL_STR(OTEL_HTTP_REQUEST_METHOD, known_method(x->method)),
+		OTEL_STR(OTEL_URL_SCHEME, "http"));
 	return r->span ? otel_span_as_context(r->span) : r->parent;
 }
 
@@ -236,19 +238,19 @@ host_instrument_end(struct host_instrument *instrument, struct host_instrument_r
 		return;
 	if (status >= 500)
 		error = status_text(status, text);
-	a[n++] = OTEL_STR("http.request.method", method);
-	a[n++] = OTEL_STR("url.scheme", "http");
-	a[n++] = OTEL_STR("network.protocol.version", version_text(x->version));
+	a[n++] = OTEL_STR(OTEL_HTTP_REQUEST_METHOD, method);
+	a[n++] = OTEL_STR(OTEL_URL_SCHEME, "http");
+	a[n++] = OTEL_STR(OTEL_NETWORK_PROTOCOL_VERSION, version_text(x->version));
 	if (status)
-		a[n++] = OTEL_INT("http.response.status_code", status);
+		a[n++] = OTEL_INT(OTEL_HTTP_RESPONSE_STATUS_CODE, status);
 	if (error[0])
-		a[n++] = OTEL_STR("error.type", error);
+		a[n++] = OTEL_STR(OTEL_ERROR_TYPE, error);
 	otel_histogram_record_n(instrument->server_duration, (double)ns / 1e9, a, n);
 	otel_up_down_counter_add_n(instrument->active, -1, a, 2);
 
 	n_log = n;
-	a[n_log++] = OTEL_STR("url.path", x->path);
-	a[n_log++] = OTEL_STR("client.address", http_exchange_peer(x));
+	a[n_log++] = OTEL_STR(OTEL_URL_PATH, x->path);
+	a[n_log++] = OTEL_STR(OTEL_CLIENT_ADDRESS, http_exchange_peer(x));
 	access_log(instrument, r, x, a, n_log, status, ns);
 
 	otel_span_set_attributes(r->span, a + 3, n - 3);
@@ -313,15 +315,15 @@ start_client_span(struct host_instrument *instrument, struct host_instrument_cal
 	struct host_url url;
 	size_t n = 0;
 
-	a[n++] = OTEL_STR("http.request.method", method);
+	a[n++] = OTEL_STR(OTEL_HTTP_REQUEST_METHOD, method);
 	if (method[0] == '_')
-		a[n++] = OTEL_STR("http.request.method_original", method_of(request));
+		a[n++] = OTEL_STR(OTEL_HTTP_REQUEST_METHOD_ORIGINAL, method_of(request));
 	if (host_url_parse(request->url, &url)) {
 		a[n++] = OTEL_STRN(
-			"url.full", full,
+			OTEL_URL_FULL, full,
 			host_url_redact(request->url, &url, full, sizeof full));
-		a[n++] = OTEL_STRN("server.address", url.host, url.host_len);
-		a[n++] = OTEL_INT("server.port", url.port);
+		a[n++] = OTEL_STRN(OTEL_SERVER_ADDRESS, url.host, url.host_len);
+		a[n++] = OTEL_INT(OTEL_SERVER_PORT, url.port);
 	}
 	options.n_attributes = n;
 	c->span = otel_span_start(instrument->tracer, method[0] == '_' ? "HTTP" : method,
@@ -379,24 +381,24 @@ host_instrument_call_end(struct host_instrument_call *c,
 
 	if (!c->traced)
 		return;
-	a[n++] = OTEL_STR("http.request.method", known_method(method_of(request)));
+	a[n++] = OTEL_STR(OTEL_HTTP_REQUEST_METHOD, known_method(method_of(request)));
 	if (host_url_parse(request->url, &url)) {
-		a[n++] = OTEL_STRN("server.address", url.host, url.host_len);
-		a[n++] = OTEL_INT("server.port", url.port);
-		a[n++] = OTEL_STR("url.scheme", url.scheme);
+		a[n++] = OTEL_STRN(OTEL_SERVER_ADDRESS, url.host, url.host_len);
+		a[n++] = OTEL_INT(OTEL_SERVER_PORT, url.port);
+		a[n++] = OTEL_STR(OTEL_URL_SCHEME, url.scheme);
 	}
 	first = n;
 	if (response->http_version)
-		a[n++] = OTEL_STR("network.protocol.version",
+		a[n++] = OTEL_STR(OTEL_NETWORK_PROTOCOL_VERSION,
 		                  version_text(response->http_version));
 	if (response->status)
-		a[n++] = OTEL_INT("http.response.status_code", response->status);
+		a[n++] = OTEL_INT(OTEL_HTTP_RESPONSE_STATUS_CODE, response->status);
 	if (response->error)
 		error = error_word(response->error);
 	else if (response->status >= 400)
 		error = status_text(response->status, text);
 	if (error[0])
-		a[n++] = OTEL_STR("error.type", error);
+		a[n++] = OTEL_STR(OTEL_ERROR_TYPE, error);
 	otel_histogram_record_n(c->instrument->client_duration,
 	                        (double)(host_now_ns() - c->start_ns) / 1e9, a, n);
 	otel_span_set_attributes(c->span, a + first, n - first);
