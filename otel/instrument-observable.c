@@ -52,8 +52,7 @@ otel_observable_new(struct otel_meter *meter, int kind, const char *name,
 		observable->prev = last;
 		*last = observable;
 		if (stream)
-			atomic_fetch_add_explicit(&stream->n_callbacks, 1,
-			                          memory_order_relaxed);
+			otelp_stream_attached(stream);
 	}
 	pthread_mutex_unlock(&otelp_metrics_lock);
 	otelp_notes_say(&notes, meter, &want);
@@ -72,12 +71,12 @@ unlink_observable(struct otel_observable *observable)
 	otelp_free(observable);
 }
 
-/* It is not called from now on; if it was the last of its stream, the sums there rest as they are. */
+/* It is not called from now on; if it was the last of its stream, the sums there are told once more. */
 static void
 retire(struct otel_observable *observable)
 {
 	if (!observable->ending && observable->stream)
-		atomic_fetch_sub_explicit(&observable->stream->n_callbacks, 1,
+		atomic_fetch_sub_explicit(&observable->stream->n_handles, 1,
 		                          memory_order_relaxed);
 	observable->ending = true;
 }

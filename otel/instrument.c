@@ -51,6 +51,8 @@ instrument_new(struct otel_meter *meter, struct otelp_stream_want *want)
 		instrument = otelp_calloc(1, sizeof *instrument);
 		if (instrument) {
 			atomic_init(&instrument->stream, stream);
+			if (stream)
+				otelp_stream_attached(stream);
 			instrument->next = meter->instruments;
 			meter->instruments = instrument;
 		}

@@ -60,7 +60,8 @@ otelp_collection_reset(struct otelp_collection *collection)
 
 /* What is being collected, with room for all of it. */
 struct target {
-	const struct otelp_stream *stream;
+	struct otelp_stream *stream;
+	unsigned orphan; /* see orphaned() */
 	struct otel_metric_data *metric;
 	struct otel_point_data *points;
 	uint64_t *counts;
@@ -71,6 +72,7 @@ struct round {
 	struct otel_meter_provider *provider;
 	uint64_t now;
 	int preference;
+	bool is_reader; /* the pipeline's, and not somebody who looks */
 };
 
 static int
@@ -288,7 +290,7 @@ drain(const struct round *round, const struct otelp_stream *stream,
 			return series->pending.integer != 0;
 		/* A set that its callback no longer tells of has ended; without one, it rests. */
 		return series->observed == round->provider->collections ||
-		       !atomic_load_explicit(&stream->n_callbacks, memory_order_relaxed);
+		       !atomic_load_explicit(&stream->n_handles, memory_order_relaxed);
 	default:
 		drain_sum(stream, series);
 		return !delta || series->pending.integer != 0;
@@ -333,8 +335,8 @@ fill(const struct round *round, const struct target *target)
 }
 
 static int
-make_room(const struct round *round, const struct otelp_stream *stream,
-          struct target *target, struct otelp_collection *memory)
+make_room(const struct round *round, struct otelp_stream *stream, struct target *target,
+          struct otelp_collection *memory)
 {
 	struct otel_metric_data *metric = target->metric;
 	size_t n = atomic_load_explicit(&stream->n_series, memory_order_acquire);
@@ -362,10 +364,23 @@ make_room(const struct round *round, const struct otelp_stream *stream,
 	return 0;
 }
 
-static bool
-is_live(const struct otelp_stream *stream)
+/*
+ * When nobody feeds the stream, so that after this collection nothing is left to tell: the number of
+ * handles that it has had. Read first: one that comes and goes meanwhile makes it another number.
+ */
+static unsigned
+orphaned(const struct otelp_stream *stream)
 {
-	return !atomic_load_explicit(&stream->superseded, memory_order_acquire) &&
+	unsigned attached = atomic_load(&stream->n_attached);
+
+	return atomic_load(&stream->n_handles) ? 0 : attached;
+}
+
+static bool
+has_something_to_tell(const struct otelp_stream *stream, unsigned orphan)
+{
+	return !(orphan && orphan == stream->told_last) &&
+	       !atomic_load_explicit(&stream->superseded, memory_order_acquire) &&
 	       atomic_load_explicit(&stream->n_series, memory_order_acquire);
 }
 
@@ -408,16 +423,22 @@ collect_into(struct round *round, struct otelp_collection *memory,
 		for (stream = atomic_load_explicit(&scope->streams, memory_order_acquire);
 		     stream;
 		     stream = atomic_load_explicit(&stream->next, memory_order_acquire)) {
-			if (n == room || !is_live(stream))
+			unsigned orphan = orphaned(stream);
+
+			if (n == room || !has_something_to_tell(stream, orphan))
 				continue;
+			targets[n].orphan = orphan;
 			targets[n].metric = &metrics[n];
 			r = make_room(round, stream, &targets[n], memory);
 			if (r < 0)
 				return r;
 			n++;
 		}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		fill(round, &targets[i]);
+		if (round->is_reader)
+			targets[i].stream->told_last = targets[i].orphan;
+	}
 	if (round->preference != OTEL_TEMPORALITY_CUMULATIVE)
 		provider->last_delta_unix_ns = round->now;
 	*n_out = squeeze(metrics, n);
@@ -430,7 +451,7 @@ collect(struct otel_meter_provider *provider, int preference,
         struct otelp_collection *memory, const struct otel_metric_data **metrics,
         size_t *n)
 {
-	struct round round = { provider, 0, preference };
+	struct round round = { provider, 0, preference, memory == &provider->reader };
 	int r;
 
 	if (otelp_observables_run_here(provider))

@@ -3,7 +3,8 @@
  * Streams by identity: scope, name (letters of either case are the same), kind and unit.
  *
  * An instrument that is made again finds its stream and goes on there, which is what carries a counter
- * over the reload of a service. What differs in kind or unit gets a stream of its own and one warning,
+ * over the reload of a service. One that is not made again, because the next version has another name
+ * for it say, is reported once more after the last of its handles has gone, and then rests. What differs in kind or unit gets a stream of its own and one warning,
  * as the specification wants it. Bounds of a histogram are not part of the identity: within one meter
  * the first ones hold; another meter of the scope, the next version of a service that is, brings its
  * own, and the histogram starts anew with them.
@@ -200,9 +201,14 @@ supersede(struct otel_meter *meter, struct otelp_stream *old,
 	atomic_store_explicit(&old->superseded, true, memory_order_release);
 	for (struct otel_meter *m = meter->provider->meters; m; m = m->next)
 		for (struct otelp_instrument *i = m->instruments; i; i = i->next)
-			if (atomic_load_explicit(&i->stream, memory_order_relaxed) == old)
+			if (atomic_load_explicit(&i->stream, memory_order_relaxed) ==
+			    old) {
 				atomic_store_explicit(&i->stream, stream,
 				                      memory_order_release);
+				atomic_fetch_sub_explicit(&old->n_handles, 1,
+				                          memory_order_relaxed);
+				otelp_stream_attached(stream);
+			}
 	return stream;
 }
 

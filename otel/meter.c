@@ -254,6 +254,7 @@ void
 otel_meter_close(struct otel_meter *meter)
 {
 	struct otelp_instrument *instrument, *next;
+	struct otelp_stream *stream;
 
 	if (!meter)
 		return;
@@ -262,6 +263,12 @@ otel_meter_close(struct otel_meter *meter)
 	*meter->prev = meter->next;
 	if (meter->next)
 		meter->next->prev = meter->prev;
+	for (instrument = meter->instruments; instrument; instrument = instrument->next) {
+		stream = atomic_load_explicit(&instrument->stream, memory_order_relaxed);
+		if (stream)
+			atomic_fetch_sub_explicit(&stream->n_handles, 1,
+			                          memory_order_release);
+	}
 	pthread_mutex_unlock(&otelp_metrics_lock);
 	for (instrument = meter->instruments; instrument; instrument = next) {
 		next = instrument->next;

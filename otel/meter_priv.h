@@ -194,8 +194,19 @@ struct otelp_stream {
 	atomic_bool superseded; /* by one with other bounds */
 	atomic_flag said_value, said_overflow, said_set;
 	bool said_case, said_bounds; /* guarded by otelp_metrics_lock */
-	atomic_uint n_callbacks;     /* observables */
+	atomic_uint n_handles;       /* instruments and observables that feed it */
+	atomic_uint n_attached;      /* how many there have ever been */
+	unsigned
+		told_last; /* guarded by collecting: n_attached when it was reported without any */
 };
+
+/* Another handle. What was recorded by earlier ones is told again from now on. Locked. */
+static inline void
+otelp_stream_attached(struct otelp_stream *stream)
+{
+	atomic_fetch_add(&stream->n_attached, 1);
+	atomic_fetch_add(&stream->n_handles, 1);
+}
 
 struct otelp_stream_want {
 	int kind;

@@ -5,6 +5,14 @@
 
 #include "meter-fixture.h"
 
+static int
+count_visits(const struct otel_metric_data *metric, void *userdata)
+{
+	int *left = userdata;
+
+	return --*left ? 0 : -ECANCELED;
+}
+
 START_TEST(a_counter_adds_up)
 {
 	struct otel_counter *counter = otel_counter_new(meter, "requests", "{request}",
@@ -349,6 +357,32 @@ START_TEST(a_counter_made_again_goes_on)
 }
 END_TEST
 
+START_TEST(what_nobody_feeds_any_more_is_told_once_and_rests)
+{
+	struct otel_meter *next;
+	int left = 10;
+
+	otel_counter_add(otel_counter_new(meter, "old.name", NULL, NULL), 1);
+	otel_counter_add(otel_counter_new(meter, "kept", NULL, NULL), 1);
+	next = meter_named("test");
+	otel_counter_add(otel_counter_new(next, "new.name", NULL, NULL), 1);
+	otel_counter_new(next, "kept", NULL, NULL);
+	collect_cumulative();
+	ck_assert_uint_eq(n_metrics, 3);
+	otel_meter_close(meter);
+	ck_assert_int_eq(otel_meter_provider_collect(provider, count_visits, &left), 0);
+	ck_assert_int_eq(left, 7); /* who only looks does not take it from the reader */
+	collect_cumulative();
+	ck_assert_int_eq(point_of("old.name")->integer, 1);
+	collect_cumulative();
+	ck_assert_uint_eq(n_metrics, 2);
+	ck_assert_ptr_null(metric_named("old.name"));
+	otel_counter_add(otel_counter_new(next, "old.name", NULL, NULL), 1);
+	collect_cumulative();
+	ck_assert_int_eq(point_of("old.name")->integer, 2);
+}
+END_TEST
+
 START_TEST(two_generations_record_into_one_stream)
 {
 	struct otel_meter *next = meter_named("test");
@@ -577,14 +611,6 @@ START_TEST(delta_goes_on_over_a_reload)
 }
 END_TEST
 
-static int
-count_visits(const struct otel_metric_data *metric, void *userdata)
-{
-	int *left = userdata;
-
-	return --*left ? 0 : -ECANCELED;
-}
-
 START_TEST(a_visit_is_cumulative_and_can_be_ended)
 {
 	int left = 10;
@@ -656,6 +682,7 @@ main(void)
 	tc = tcase_create("streams");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_counter_made_again_goes_on);
+	tcase_add_test(tc, what_nobody_feeds_any_more_is_told_once_and_rests);
 	tcase_add_test(tc, two_generations_record_into_one_stream);
 	tcase_add_test(tc, asked_twice_a_meter_gives_the_same_handle);
 	tcase_add_test(tc, names_differ_by_more_than_case);

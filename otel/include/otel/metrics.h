@@ -8,7 +8,8 @@
  * An instrument belongs to its meter and dies with it. Aggregation belongs to the provider and is keyed
  * by scope, name, kind and unit: an instrument that is made again, by the next version of a service
  * say, goes on where the last one was. Recording takes no lock, makes no system call and, once a set of
- * attributes has been seen, allocates nothing. Every call accepts NULL and does nothing.
+ * attributes has been seen, allocates nothing. What nobody has a handle for any more is reported once
+ * more and then rests, until it is made again. Every call accepts NULL and does nothing.
  *
  * Specification: metrics/api.md.
  */
@@ -103,7 +104,7 @@ OTEL_EXPORT struct otel_observable *otel_observable_new(struct otel_meter *meter
                                                         otel_observe_fn *observe, void *userdata);
 /*
  * Ends the callback: waits for one that runs on another thread, so hold no lock that it wants; from
- * within the callback it returns at once. The last values of sums stay, gauges end. NULL is fine. [any]
+ * within the callback it returns at once. Sums are reported once more, gauges are not. NULL is fine. [any]
  */
 OTEL_EXPORT void otel_observable_free(struct otel_observable *observable);
 OTEL_EXPORT void otel_observe_int_n(struct otel_observation *observation, int64_t value,
