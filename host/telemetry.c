@@ -12,6 +12,7 @@
 #include "conf.h"
 #include "log.h"
 #include <otel/logs.h>
+#include <otel/propagation.h>
 
 #define QUOTA_SHARE 2 /* a service may fill one half of a queue */
 
@@ -434,6 +435,16 @@ host_voice(struct telemetry *telemetry, const struct host_conf *conf,
 	                       &conf->telemetry, &telemetry->host, err);
 }
 
+/* OTEL_PROPAGATORS wins over the file. */
+static int
+use_propagators(const struct host_conf *conf, struct otel_error *err)
+{
+	const char *names = conf->telemetry.value[HOST_T_PROPAGATORS];
+	int r = otel_propagator_set_default(names ? names : "tracecontext,baggage");
+
+	return r < 0 ? otel_error_set(err, r, "telemetry: out of memory") : 0;
+}
+
 int
 telemetry_new(const struct host_conf *conf, const char *process, struct telemetry **out,
               struct otel_error *err)
@@ -444,7 +455,9 @@ telemetry_new(const struct host_conf *conf, const char *process, struct telemetr
 	if (!telemetry)
 		return otel_error_set(err, -ENOMEM, "telemetry: out of memory");
 	pthread_mutex_init(&telemetry->lock, NULL);
-	r = detect_base(conf, &telemetry->base, err);
+	r = use_propagators(conf, err);
+	if (r == 0)
+		r = detect_base(conf, &telemetry->base, err);
 	if (r == 0)
 		r = host_voice(telemetry, conf, err);
 	if (r < 0) {
@@ -460,8 +473,10 @@ telemetry_update(struct telemetry *telemetry, const struct host_conf *conf,
                  struct otel_error *err)
 {
 	struct otel_resource *base, *old;
-	int r = detect_base(conf, &base, err);
+	int r = use_propagators(conf, err);
 
+	if (r == 0)
+		r = detect_base(conf, &base, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&telemetry->lock);

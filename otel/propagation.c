@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process's propagator: the one that was set, or a composite of those that OTEL_PROPAGATORS names,
- * made at the first use.
+ * The process's propagator: the one that was set; or a composite of those that OTEL_PROPAGATORS names;
+ * or of those that the program names; or of tracecontext and baggage.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -60,70 +61,88 @@ composite_extract(const struct otel_propagator *self, struct otel_context *paren
 /* ---- the global one ---- */
 
 static const struct otel_propagator *const known[] = {
-	&otel_propagator_tracecontext,
-	&otel_propagator_baggage,
-	&otel_propagator_b3,
-	&otel_propagator_b3multi,
-	&otel_propagator_none,
+	&otel_propagator_tracecontext, &otel_propagator_baggage, &otel_propagator_b3,
+	&otel_propagator_b3multi,      &otel_propagator_none,
 };
 
 #define N_KNOWN    (sizeof known / sizeof *known)
 #define MAX_FIELDS 16
 
-static const struct otel_propagator *members[N_KNOWN + 1];
-static const char *member_fields[MAX_FIELDS];
-static struct otel_propagator from_env = { "composite", member_fields, composite_inject,
-	                                   composite_extract, members };
+/* Never freed, for somebody may be using it; there is one for each change of the configuration. */
+struct composite {
+	struct otel_propagator propagator;
+	const struct otel_propagator *members[N_KNOWN + 1];
+	const char *fields[MAX_FIELDS];
+	struct composite *before;
+};
+
+static struct composite from_env;
+static _Atomic(struct composite *) chosen; /* the default of the program's, newest */
 static _Atomic(const struct otel_propagator *) global;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* A name that comes twice counts once. */
 static void
-add_member(const struct otel_propagator *propagator)
+add_member(struct composite *composite, const struct otel_propagator *propagator)
 {
 	size_t n = 0, n_fields = 0;
 
-	for (; members[n]; n++)
-		if (members[n] == propagator)
+	for (; composite->members[n]; n++)
+		if (composite->members[n] == propagator)
 			return;
-	members[n] = propagator;
-	while (member_fields[n_fields])
+	composite->members[n] = propagator;
+	while (composite->fields[n_fields])
 		n_fields++;
 	for (const char *const *f = propagator->fields; *f && n_fields < MAX_FIELDS - 1;
 	     f++)
-		member_fields[n_fields++] = *f;
+		composite->fields[n_fields++] = *f;
 }
 
 static void
-add_named(const char *name, size_t len)
+add_named(struct composite *composite, const char *name, size_t len)
 {
 	for (size_t i = 0; i < N_KNOWN; i++)
 		if (strlen(known[i]->name) == len &&
 		    !strncasecmp(known[i]->name, name, len)) {
-			add_member(known[i]);
+			add_member(composite, known[i]);
 			return;
 		}
 	otelp_diag(OTEL_DIAG_WARN,
-	           "OTEL_PROPAGATORS: there is no propagator '%.*s' here; it is ignored",
+	           "propagators: there is none named '%.*s' here; it is ignored",
 	           (int)len, name);
 }
 
+/* `composite` is zeroed. */
 static void
-read_env(void)
+compose(struct composite *composite, const char *list)
 {
-	const char *list = getenv("OTEL_PROPAGATORS");
-
-	if (!list || !*list)
-		list = "tracecontext,baggage";
 	while (*list) {
 		size_t len;
 
 		list += strspn(list, ", \t");
 		len = strcspn(list, ", \t");
 		if (len)
-			add_named(list, len);
+			add_named(composite, list, len);
 		list += len;
 	}
+	composite->propagator = (struct otel_propagator){ "composite", composite->fields,
+		                                          composite_inject,
+		                                          composite_extract,
+		                                          composite->members };
+}
+
+static const char *
+env_list(void)
+{
+	const char *list = getenv("OTEL_PROPAGATORS");
+
+	return list && *list ? list : NULL;
+}
+
+static void
+read_env(void)
+{
+	compose(&from_env, env_list() ? env_list() : "tracecontext,baggage");
 }
 
 const struct otel_propagator *
@@ -131,11 +150,37 @@ otel_propagator_global(void)
 {
 	const struct otel_propagator *set = atomic_load_explicit(&global,
 	                                                         memory_order_acquire);
+	struct composite *own = set ? NULL
+	                            : atomic_load_explicit(&chosen, memory_order_acquire);
 
 	if (set)
 		return set;
+	if (own)
+		return &own->propagator;
 	pthread_once(&once, read_env);
-	return &from_env;
+	return &from_env.propagator;
+}
+
+int
+otel_propagator_set_default(const char *names)
+{
+	struct composite *composite, *before;
+
+	if (env_list())
+		return 0;
+	composite = otelp_calloc(1, sizeof *composite);
+	if (!composite)
+		return -ENOMEM;
+	compose(composite, names);
+	before = atomic_load_explicit(&chosen, memory_order_relaxed);
+	if (before &&
+	    memcmp(before->members, composite->members, sizeof before->members) == 0) {
+		otelp_free(composite);
+		return 0;
+	}
+	composite->before = before;
+	atomic_store_explicit(&chosen, composite, memory_order_release);
+	return 0;
 }
 
 void

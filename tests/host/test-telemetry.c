@@ -6,6 +6,7 @@
 #include "check-main.h"
 #include "conf.h"
 #include "telemetry.h"
+#include <otel/propagation.h>
 
 static char type_s[] = "none", where[] = "test";
 static char name_environment[] = "deployment.environment.name", value_dev[] = "dev";
@@ -51,6 +52,20 @@ tear_down(void)
 	telemetry_free(telemetry);
 	telemetry = NULL;
 }
+
+START_TEST(the_file_names_the_propagators)
+{
+	static char b3[] = "b3";
+
+	unsetenv("OTEL_PROPAGATORS");
+	conf.telemetry.value[HOST_T_PROPAGATORS] = b3;
+	start();
+	ck_assert_str_eq(otel_propagator_global()->fields[0], "b3");
+	conf.telemetry.value[HOST_T_PROPAGATORS] = NULL;
+	ck_assert_int_eq(telemetry_update(telemetry, &conf, &err), 0);
+	ck_assert_str_eq(otel_propagator_global()->fields[0], "traceparent");
+}
+END_TEST
 
 static struct voice *
 voice_of(const char *name, const char *version, const struct host_telemetry *config)
@@ -298,6 +313,7 @@ main(void)
 	TCase *tcase = tcase_create("telemetry");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, the_file_names_the_propagators);
 	tcase_add_test(tcase, a_service_has_the_name_of_its_section);
 	tcase_add_test(tcase, the_host_is_called_cupola_unless_told_otherwise);
 	tcase_add_test(tcase, the_environment_wins_over_the_section_resource);

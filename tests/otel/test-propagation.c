@@ -402,10 +402,38 @@ START_TEST(the_environment_chooses)
 	ck_assert_uint_eq(out.n, 1);
 	ck_assert_pstr_eq(sent("baggage"), "b=2");
 	ck_assert_str_eq(
-		said,
-		"OTEL_PROPAGATORS: there is no propagator 'martian' here; it is ignored\n");
+		said, "propagators: there is none named 'martian' here; it is ignored\n");
 	ck_assert_str_eq(otel_propagator_global()->fields[0], "baggage");
 	ck_assert_ptr_null(otel_propagator_global()->fields[1]);
+}
+END_TEST
+
+START_TEST(the_program_chooses_when_the_environment_does_not)
+{
+	const struct otel_propagator *before;
+	unsigned long allocations;
+
+	unsetenv("OTEL_PROPAGATORS");
+	ck_assert_int_eq(otel_propagator_set_default("b3,baggage"), 0);
+	before = otel_propagator_global();
+	allocations = oom_live();
+	ck_assert_int_eq(otel_propagator_set_default("b3, baggage"), 0);
+	ck_assert_ptr_eq(otel_propagator_global(), before);
+	ck_assert_uint_eq(oom_live(), allocations);
+	ck_assert_str_eq(before->fields[0], "b3");
+	ck_assert_int_eq(otel_propagator_set_default("none"), 0);
+	ck_assert_ptr_null(otel_propagator_global()->fields[0]);
+	setenv("OTEL_PROPAGATORS", "baggage", 1);
+	ck_assert_int_eq(otel_propagator_set_default("b3"), 0);
+	ck_assert_ptr_null(otel_propagator_global()->fields[0]);
+}
+END_TEST
+
+START_TEST(the_environment_wins_over_the_program)
+{
+	setenv("OTEL_PROPAGATORS", "baggage", 1);
+	ck_assert_int_eq(otel_propagator_set_default("b3"), 0);
+	ck_assert_str_eq(otel_propagator_global()->fields[0], "baggage");
 }
 END_TEST
 
@@ -510,6 +538,8 @@ main(void)
 	tcase_add_test(rest, the_single_b3_header_comes_first);
 	tcase_add_test(rest, the_default_is_tracecontext_and_baggage);
 	tcase_add_test(rest, the_environment_chooses);
+	tcase_add_test(rest, the_program_chooses_when_the_environment_does_not);
+	tcase_add_test(rest, the_environment_wins_over_the_program);
 	tcase_add_test(rest, none_is_none);
 	tcase_add_test(rest, one_that_was_set_wins);
 	tcase_add_test(rest, extraction_keeps_what_the_parent_has);

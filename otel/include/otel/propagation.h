@@ -49,6 +49,11 @@ OTEL_EXPORT extern const struct otel_propagator otel_propagator_none;
 
 /* The process's propagator: what OTEL_PROPAGATORS asks for, or tracecontext and baggage. [any] */
 OTEL_EXPORT const struct otel_propagator *otel_propagator_global(void);
+/*
+ * What is used when OTEL_PROPAGATORS is not set, written as there; may be said again when a configuration
+ * changes. 0 or -ENOMEM. From one thread at a time.
+ */
+OTEL_EXPORT int otel_propagator_set_default(const char *names);
 /* Before the first use; `propagator` must live as long as the process. NULL resets. [any] */
 OTEL_EXPORT void otel_propagator_set_global(const struct otel_propagator *propagator);
 
