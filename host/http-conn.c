@@ -83,14 +83,16 @@ http_conn_send(struct http_conn *conn, const void *data, size_t len)
 		  .iov_len = queued },
 		{ .iov_base = (void *)(uintptr_t)data, .iov_len = len },
 	};
-	struct msghdr msg = { .msg_iov = queued ? parts : parts + 1,
-		              .msg_iovlen = queued && len ? 2 : 1 };
+	struct iovec *only = queued ? &parts[0] : &parts[1];
+	struct msghdr both = { .msg_iov = parts, .msg_iovlen = 2 };
+	evutil_socket_t fd = event_get_fd(&conn->event);
 	ssize_t n;
 
 	if (queued + len == 0)
 		return 0;
 	do
-		n = sendmsg(event_get_fd(&conn->event), &msg, MSG_NOSIGNAL);
+		n = queued && len ? sendmsg(fd, &both, MSG_NOSIGNAL)
+		                  : send(fd, only->iov_base, only->iov_len, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
 		return -ECANCELED;

@@ -252,8 +252,8 @@ http_field_role(const char *name)
 	return HTTP_ROLE_PLAIN;
 }
 
-static bool
-status_has_body(int status)
+bool
+http_status_has_body(int status)
 {
 	return status != 204 && status != 304;
 }
@@ -272,7 +272,7 @@ reply_begin(struct http_slot *slot, int status, const struct http_field *fields,
 		if (!http_field_is_valid(&fields[i]))
 			return -EINVAL;
 	slot->is_begun = true;
-	slot->is_bodyless = slot->is_head || !status_has_body(status);
+	slot->is_bodyless = slot->is_head || !http_status_has_body(status);
 	slot->status = status;
 	return slot->proto->begin(slot, status, fields, n, body, len, is_whole);
 }
@@ -388,7 +388,6 @@ http_exchange_done(struct http_exchange *x)
 		(void)http_reply(x, 500, &type, 1, text, sizeof text - 1);
 	if (slot->conn)
 		slot->proto->done(slot);
-	server->counters.exchanges--;
 	http_slot_put(server, slot);
-	http_server_check_drained(server);
+	http_server_exchange_done(server);
 }

@@ -197,7 +197,7 @@ http_h1_begin(struct http_slot *slot, int status, const struct http_field *field
 		conn->is_keep_alive = false;
 	to = put_status(start, status);
 	to = put_fields(to, conn, fields, n);
-	if (is_whole && (slot->is_head || !slot->is_bodyless)) {
+	if (is_whole && http_status_has_body(status)) {
 		to = PUT(to, "Content-Length: ");
 		to = put_number(to, len);
 		to = PUT(to, "\r\n");

@@ -278,7 +278,7 @@ h2_begin(struct http_slot *slot, int status, const struct http_field *fields, si
 		lines[n_lines++] = nv_of("server", "cupola");
 	if (!has_date)
 		lines[n_lines++] = nv_of("date", date);
-	if (is_whole && len > 0 && (slot->is_head || !slot->is_bodyless)) {
+	if (is_whole && len > 0 && http_status_has_body(status)) {
 		snprintf(length, sizeof length, "%zu", len);
 		lines[n_lines++] = nv_of("content-length", length);
 	}

@@ -188,6 +188,7 @@ struct http_server {
 	size_t date_len;
 	char date[64]; /* "Date: ...\r\n" */
 	bool is_ticking, is_draining, is_paused;
+	bool is_freed; /* but for the exchanges that their owners still hold */
 	void (*drained)(void *arg);
 	void *drained_arg;
 };
@@ -222,6 +223,7 @@ void http_server_update_time(struct http_server *server);
 void http_server_wait(struct http_server *server, struct http_timer *timer,
                       enum http_wait wait);
 void http_server_check_drained(struct http_server *server);
+void http_server_exchange_done(struct http_server *server);
 const char *http_server_date(struct http_server *server, size_t *len);
 
 /* ---- http-conn.c ---- */
@@ -280,6 +282,7 @@ enum http_role {
 	HTTP_ROLE_SERVER
 };
 enum http_role http_field_role(const char *name);
+bool http_status_has_body(int status); /* and so a length */
 
 /* ---- http-h1-reply.c ---- */
 

@@ -92,11 +92,11 @@ listeners_pause(struct http_server *server, bool pause)
 	struct http_listener *listener;
 
 	server->is_paused = pause;
-	SLIST_FOREACH(listener, &server->listeners, link)
-	if (listener->event && pause)
-		event_del(listener->event);
-	else if (listener->event)
-		event_add(listener->event, NULL);
+	SLIST_FOREACH (listener, &server->listeners, link)
+		if (listener->event && pause)
+			event_del(listener->event);
+		else if (listener->event)
+			event_add(listener->event, NULL);
 }
 
 static void
@@ -416,7 +416,7 @@ kick_cb(evutil_socket_t fd, short what, void *arg)
 void
 http_server_check_drained(struct http_server *server)
 {
-	if (server->is_draining && server->counters.active == 0 &&
+	if (server->is_draining && server->drained && server->counters.active == 0 &&
 	    server->counters.exchanges == 0)
 		event_active(server->kick, EV_TIMEOUT, 0);
 }
@@ -430,8 +430,8 @@ http_server_drain(struct http_server *server, uint32_t quiet_ms, void (*done)(vo
 	server->is_draining = true;
 	server->drained = done;
 	server->drained_arg = arg;
-	SLIST_FOREACH(listener, &server->listeners, link)
-	http_listener_close(listener);
+	SLIST_FOREACH (listener, &server->listeners, link)
+		http_listener_close(listener);
 	server->wait_ms[HTTP_WAIT_IDLE] = quiet_ms > 0 ? quiet_ms : 1;
 	if (server->is_ticking)
 		tick_start(server);
@@ -502,12 +502,38 @@ http_server_new(struct event_base *base, const struct http_ops *ops,
 	return 0;
 }
 
+static void
+server_destroy(struct http_server *server)
+{
+	while (!SLIST_EMPTY(&server->listeners)) {
+		struct http_listener *listener = SLIST_FIRST(&server->listeners);
+
+		SLIST_REMOVE_HEAD(&server->listeners, link);
+		free(listener);
+	}
+	pools_free(server);
+	free(server);
+}
+
+void
+http_server_exchange_done(struct http_server *server)
+{
+	server->counters.exchanges--;
+	if (server->is_freed && server->counters.exchanges == 0)
+		server_destroy(server);
+	else
+		http_server_check_drained(server);
+}
+
 void
 http_server_free(struct http_server *server)
 {
+	struct http_listener *listener;
+
 	if (!server)
 		return;
 	server->is_draining = true;
+	server->drained = NULL;
 	for (int wait = 0; wait < HTTP_WAIT_STREAM_BODY; wait++) {
 		struct http_timer *timer;
 
@@ -519,19 +545,15 @@ http_server_free(struct http_server *server)
 			http_conn_leave(conn);
 		}
 	}
-	while (!SLIST_EMPTY(&server->listeners)) {
-		struct http_listener *listener = SLIST_FIRST(&server->listeners);
-
-		SLIST_REMOVE_HEAD(&server->listeners, link);
+	SLIST_FOREACH (listener, &server->listeners, link)
 		http_listener_close(listener);
-		free(listener);
-	}
 	if (server->tick)
 		event_free(server->tick);
 	if (server->kick)
 		event_free(server->kick);
-	pools_free(server);
-	free(server);
+	server->is_freed = true;
+	if (server->counters.exchanges == 0)
+		server_destroy(server);
 }
 
 const struct http_counters *

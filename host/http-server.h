@@ -145,7 +145,10 @@ OTEL_MUST_USE int http_server_listen(struct http_server *server,
 void http_server_drain(struct http_server *server, uint32_t quiet_ms,
                        void (*done)(void *arg), void *arg);
 
-/* Cuts all connections; on_gone is called for exchanges that live, and they must be finished in it. NULL is fine. */
+/*
+ * Cuts all connections and calls on_gone for the exchanges that live. What memory these need stays until their
+ * http_exchange_done. NULL is fine.
+ */
 void http_server_free(struct http_server *server);
 
 const struct http_counters *http_server_counters(const struct http_server *server);

@@ -377,6 +377,30 @@ START_TEST(framing_lines_of_the_owner_are_left_out)
 }
 END_TEST
 
+START_TEST(no_content_has_no_length)
+{
+	struct fixture f;
+	struct client *c;
+
+	fixture_init(&f, NULL);
+	c = client_new(&f);
+	client_say(c,
+	           GET("/later") "HEAD /later HTTP/1.1\r\nHost: a\r\n\r\n" GET("/next"));
+	for (unsigned i = 0; i < 2; i++) {
+		AWAIT(&f, f.n_held == i + 1);
+		ck_assert_int_eq(http_reply(f.held[i], i ? 304 : 204, NULL, 0, "body", 4),
+		                 0);
+		http_exchange_done(f.held[i]);
+	}
+	AWAIT(&f, client_count(c, "/next"));
+	ck_assert_str_eq(client_statuses(c), "204 304 200");
+	ck_assert_uint_eq(client_count(c, "Content-Length"), 1);
+	ck_assert_uint_eq(client_count(c, "body"), 0);
+	client_leave(c, false);
+	fixture_fini(&f);
+}
+END_TEST
+
 START_TEST(reply_in_pieces_is_chunked)
 {
 	struct fixture f;
@@ -954,12 +978,17 @@ START_TEST(freeing_the_server_tells_the_owner)
 	struct client *c, *idle;
 
 	fixture_init(&f, NULL);
+	f.keeps_gone = true;
 	c = client_new(&f);
 	idle = client_new(&f);
 	client_say(c, GET("/later"));
 	AWAIT(&f, f.n_held == 1);
 	http_server_free(f.server);
 	ck_assert_uint_eq(f.n_gone, 1);
+	ck_assert_str_eq(f.held[0]->path, "/later"); /* its memory stays */
+	ck_assert_str_eq(http_listener_label(f.held[0]->listener), "test");
+	ck_assert_int_eq(http_reply(f.held[0], 200, NULL, 0, "", 0), -ECANCELED);
+	http_exchange_done(f.held[0]);
 	client_leave(c, false);
 	client_leave(idle, false);
 	event_base_free(f.base);
@@ -992,6 +1021,7 @@ main(void)
 	suite_add_tcase(suite, exchange);
 	tcase_add_test(reply, reply_refuses_what_is_not_http);
 	tcase_add_test(reply, framing_lines_of_the_owner_are_left_out);
+	tcase_add_test(reply, no_content_has_no_length);
 	tcase_add_test(reply, reply_in_pieces_is_chunked);
 	tcase_add_test(reply, reply_in_pieces_ends_with_the_connection_in_1_0);
 	tcase_add_test(reply, reply_cut_off_shows_as_such);
