@@ -14,6 +14,7 @@
 struct otlp_exporter {
 	struct otel_exporter base;
 	struct otel_otlp_config config;
+	int signal;
 	struct otelp_otlp_client *client;
 	struct otelp_encoder encoder;
 	struct otelp_gzip *gzip; /* NULL: no compression */
@@ -21,34 +22,6 @@ struct otlp_exporter {
 };
 
 enum { GRPC_HEAD = 5 };
-
-/* Makes the request of items[from..from+n). */
-typedef int encode_fn(struct otlp_exporter *exp, const void *items, size_t from,
-                      size_t n);
-
-static int
-encode_spans(struct otlp_exporter *exp, const void *items, size_t from, size_t n)
-{
-	const struct otel_span_data *const *spans = items;
-
-	return otelp_encode_spans(&exp->encoder, spans + from, n);
-}
-
-static int
-encode_logs(struct otlp_exporter *exp, const void *items, size_t from, size_t n)
-{
-	const struct otel_log_data *const *logs = items;
-
-	return otelp_encode_logs(&exp->encoder, logs + from, n);
-}
-
-static int
-encode_metrics(struct otlp_exporter *exp, const void *items, size_t from, size_t n)
-{
-	const struct otel_metric_data *metrics = items;
-
-	return otelp_encode_metrics(&exp->encoder, metrics + from, n);
-}
 
 static void
 grpc_head(uint8_t head[GRPC_HEAD], bool compressed, size_t len)
@@ -93,37 +66,44 @@ tell_partial(struct otlp_exporter *exp, const struct otelp_otlp_answer *answer)
 	const char *label = otelp_otlp_client_label(exp->client);
 
 	if (answer->rejected && !exp->partial_said)
-		otelp_diag(OTEL_DIAG_WARN, "%s: the receiver refused %llu items: %s", label,
-		           (unsigned long long)answer->rejected,
+		otelp_diag(OTEL_DIAG_WARN, "%s: the receiver refused %llu items: %s",
+		           label, (unsigned long long)answer->rejected,
 		           *answer->message ? answer->message : "it did not say why");
 	else if (partial && !exp->partial_said)
-		otelp_diag(OTEL_DIAG_WARN, "%s: the receiver warns: %s", label, answer->message);
+		otelp_diag(OTEL_DIAG_WARN, "%s: the receiver warns: %s", label,
+		           answer->message);
 	exp->partial_said = partial;
 }
 
 /* Returns how many the receiver refused, or a negative errno. */
 static int
-send_items(struct otlp_exporter *exp, encode_fn *encode, const void *items, size_t from,
-           size_t n, int64_t deadline_ms, struct otel_error *err)
+send_items(struct otlp_exporter *exp, const struct otelp_items *items,
+           int64_t deadline_ms, struct otel_error *err)
 {
+	bool json = exp->config.protocol == OTEL_PROTOCOL_HTTP_JSON;
 	struct otelp_otlp_answer answer;
 	const uint8_t *body = NULL;
 	int64_t left_ms;
 	size_t len = 0;
-	int r = encode(exp, items, from, n);
+	int r = json ? otelp_encode_json(&exp->encoder, exp->signal, items)
+	             : otelp_encode(&exp->encoder, exp->signal, items);
 
-	if (r == -EMSGSIZE && n > 1) {
-		int first = send_items(exp, encode, items, from, n / 2, deadline_ms, err);
-		int second = send_items(exp, encode, items, from + n / 2, n - n / 2,
-		                        deadline_ms, err);
+	if (r == -EMSGSIZE && items->n > 1) {
+		struct otelp_items half = *items, rest = *items;
+		int first, second;
 
+		half.n /= 2;
+		rest.n -= half.n;
+		rest.first = (const char *)rest.first + half.n * rest.stride;
+		first = send_items(exp, &half, deadline_ms, err);
+		second = send_items(exp, &rest, deadline_ms, err);
 		return first < 0 ? first : second < 0 ? second : first + second;
 	}
 	if (r == 0)
 		r = wrap(exp, &body, &len);
 	if (r < 0)
 		return otel_error_set(err, r, "%s: making a request of %zu items: %s",
-		                      otelp_otlp_client_label(exp->client), n,
+		                      otelp_otlp_client_label(exp->client), items->n,
 		                      r == -EMSGSIZE ? "larger than 64 MiB"
 		                                     : strerror(-r));
 	left_ms = deadline_ms == INT64_MAX ? INT_MAX : deadline_ms - otelp_monotonic_ms();
@@ -135,8 +115,9 @@ send_items(struct otlp_exporter *exp, encode_fn *encode, const void *items, size
 	return answer.rejected < INT_MAX ? (int)answer.rejected : INT_MAX;
 }
 
-static int export(struct otel_exporter *self, encode_fn *encode, const void *items,
-                  size_t n, int timeout_ms, struct otel_error *err)
+static int
+export_items(struct otel_exporter *self, struct otelp_items items, int timeout_ms,
+             struct otel_error *err)
 {
 	struct otlp_exporter *exp = (struct otlp_exporter *)self;
 	int r;
@@ -144,7 +125,7 @@ static int export(struct otel_exporter *self, encode_fn *encode, const void *ite
 	/* The shorter of the processor's patience and the exporter's own; both include retries. */
 	if (exp->config.timeout_ms > 0 && exp->config.timeout_ms < timeout_ms)
 		timeout_ms = exp->config.timeout_ms;
-	r = send_items(exp, encode, items, 0, n,
+	r = send_items(exp, &items,
 	               otelp_deadline_ms(timeout_ms == INT_MAX ? -1 : timeout_ms), err);
 	otelp_encoder_trim(&exp->encoder);
 	if (exp->gzip)
@@ -156,21 +137,25 @@ static int
 otlp_spans(struct otel_exporter *self, const struct otel_span_data *const *spans,
            size_t n, int timeout_ms, struct otel_error *err)
 {
-	return export(self, encode_spans, spans, n, timeout_ms, err);
+	return export_items(self, (struct otelp_items){ spans, true, sizeof *spans, n },
+	                    timeout_ms, err);
 }
 
 static int
 otlp_logs(struct otel_exporter *self, const struct otel_log_data *const *logs, size_t n,
           int timeout_ms, struct otel_error *err)
 {
-	return export(self, encode_logs, logs, n, timeout_ms, err);
+	return export_items(self, (struct otelp_items){ logs, true, sizeof *logs, n },
+	                    timeout_ms, err);
 }
 
 static int
 otlp_metrics(struct otel_exporter *self, const struct otel_metric_data *metrics, size_t n,
              int timeout_ms, struct otel_error *err)
 {
-	return export(self, encode_metrics, metrics, n, timeout_ms, err);
+	return export_items(self,
+	                    (struct otelp_items){ metrics, false, sizeof *metrics, n },
+	                    timeout_ms, err);
 }
 
 static void
@@ -203,10 +188,6 @@ otelp_exporter_otlp_new(const struct otel_otlp_config *config, int signal,
 	struct otlp_exporter *exp;
 	int r;
 
-	if (config->protocol == OTEL_PROTOCOL_HTTP_JSON)
-		return otel_error_set(err, -ENOTSUP,
-		                      "OTLP protocol http/json is not available yet; "
-		                      "use http/protobuf or grpc");
 	exp = otelp_calloc(1, sizeof *exp);
 	if (!exp)
 		return otel_error_set(err, -ENOMEM, "OTLP exporter: no memory");
@@ -220,6 +201,7 @@ otelp_exporter_otlp_new(const struct otel_otlp_config *config, int signal,
 		.free = otlp_free,
 	};
 	exp->config = *config;
+	exp->signal = signal;
 	r = otelp_otlp_client_new(config, signal, &exp->client, err);
 	if (r == 0 && config->gzip)
 		r = otelp_gzip_new(&exp->gzip);

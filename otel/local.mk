@@ -33,7 +33,8 @@ otel_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% $(otlp_proto_cppflags) $(CURL
 	%D%/span.c %D%/span-record.c %D%/thread.c %D%/tracer.c %D%/tracestate.c %D%/value.c
 # from configuration to the wire
 %C%_libotel_all_la_SOURCES += \
-	%D%/otlp_priv.h %D%/config.c %D%/otlp-endpoint.c %D%/exporter-console.c %D%/exporter-otlp.c %D%/otlp-encode.c %D%/utf8.c \
+	%D%/otlp_priv.h %D%/config.c %D%/otlp-endpoint.c %D%/exporter-console.c %D%/exporter-otlp.c %D%/utf8.c \
+	%D%/otlp-sort.c %D%/otlp-encode.c %D%/otlp-json.c \
 	%D%/otlp-answer.c %D%/otlp-client.c %D%/gzip.c \
 	%D%/lane_priv.h %D%/lane.c %D%/pipeline.c %D%/queue_priv.h %D%/queue.c
 # metrics: streams that outlive their instruments

@@ -21,22 +21,6 @@
 
 enum { FIRST_SIZE = 16 * 1024, KEEP_SIZE = 1024 * 1024, MAX_DEPTH = 32 };
 
-#define NONE UINT32_MAX /* the end of a chain */
-
-/* Everything of one scope. */
-struct otelp_group {
-	struct otel_resource *resource;
-	const struct otel_scope_data *scope;
-	uint32_t last_item;      /* the others by encoder->before[] */
-	uint32_t previous_group; /* of the same resource */
-};
-
-/* Everything of one resource. */
-struct otelp_owner {
-	struct otel_resource *resource;
-	uint32_t last_group;
-};
-
 /* ---- the buffer ---- */
 
 static void
@@ -119,6 +103,8 @@ raw_fixed64(struct otelp_encoder *e, uint64_t n)
 	n = htole64(n);
 	raw_bytes(e, &n, sizeof n);
 }
+
+typedef void put_item(struct otelp_encoder *e, unsigned field, const void *item);
 
 /* ---- fields ---- */
 
@@ -543,152 +529,38 @@ put_metric(struct otelp_encoder *e, unsigned field, const void *item)
 	message_end(e, field, begin);
 }
 
-/* ---- requests: items by scope by resource ---- */
-
-struct source { /* what all three kinds of items begin with */
-	struct otel_resource *resource;
-	const struct otel_scope_data *scope;
-};
-#define BEGINS_AS_SOURCE(type)                                                          \
-	_Static_assert(                                                                 \
-		offsetof(struct type, resource) == offsetof(struct source, resource) && \
-			offsetof(struct type, scope) == offsetof(struct source, scope), \
-		"an item begins with its resource and its scope")
-BEGINS_AS_SOURCE(otel_span_data);
-BEGINS_AS_SOURCE(otel_log_data);
-BEGINS_AS_SOURCE(otel_metric_data);
-
-/* Items that are pointed to, or that lie side by side. */
-struct items {
-	const void *first; /* item, or pointer to an item */
-	bool pointers;
-	size_t stride, n;
-	void (*put)(struct otelp_encoder *e, unsigned field, const void *item);
-};
-
-static const void *
-item_at(const struct items *items, size_t i)
-{
-	const void *item = (const char *)items->first + i * items->stride;
-
-	if (items->pointers)
-		memcpy(&item, item, sizeof item);
-	return item;
-}
-
-/* Makes the array that `array` is the address of hold at least n elements. What was in it stays. */
-static bool
-reserve(struct otelp_encoder *e, void *array, size_t *size, size_t n, size_t element)
-{
-	void *grown;
-
-	if (n <= *size)
-		return true;
-	memcpy(&grown, array, sizeof grown);
-	n += n / 2 + 8;
-	grown = otelp_realloc(grown, n * element);
-	if (!grown) {
-		fail(e, -ENOMEM);
-		return false;
-	}
-	memcpy(array, &grown, sizeof grown);
-	*size = n;
-	return true;
-}
-
-static uint32_t
-owner_of(struct otelp_encoder *e, struct otel_resource *resource)
-{
-	uint32_t i;
-
-	for (i = 0; i < e->n_owners; i++)
-		if (e->owners[i].resource == resource)
-			return i;
-	if (!reserve(e, &e->owners, &e->owners_size, i + 1, sizeof *e->owners))
-		return NONE;
-	e->owners[e->n_owners++] = (struct otelp_owner){ resource, NONE };
-	return i;
-}
-
-/* Finds the item's group, most likely the one before it, or makes it. */
-static uint32_t
-group_of(struct otelp_encoder *e, const struct source *source, uint32_t guess)
-{
-	uint32_t i, owner;
-
-	if (guess < e->n_groups && e->groups[guess].scope == source->scope &&
-	    e->groups[guess].resource == source->resource)
-		return guess;
-	for (i = 0; i < e->n_groups; i++)
-		if (e->groups[i].scope == source->scope &&
-		    e->groups[i].resource == source->resource)
-			return i;
-	owner = owner_of(e, source->resource);
-	if (owner == NONE ||
-	    !reserve(e, &e->groups, &e->groups_size, i + 1, sizeof *e->groups))
-		return NONE;
-	e->groups[i] = (struct otelp_group){
-		.resource = source->resource,
-		.scope = source->scope,
-		.last_item = NONE,
-		.previous_group = e->owners[owner].last_group,
-	};
-	e->owners[owner].last_group = i;
-	e->n_groups++;
-	return i;
-}
-
-static bool
-sort_items(struct otelp_encoder *e, const struct items *items)
-{
-	uint32_t group = 0;
-
-	e->n_groups = e->n_owners = 0;
-	if (!reserve(e, &e->before, &e->before_size, items->n, sizeof *e->before))
-		return false;
-	for (uint32_t i = 0; i < items->n; i++) {
-		struct source source;
-
-		memcpy(&source, item_at(items, i), sizeof source);
-		group = group_of(e, &source, group);
-		if (group == NONE)
-			return false;
-		e->before[i] = e->groups[group].last_item;
-		e->groups[group].last_item = i;
-	}
-	return true;
-}
+/* ---- requests ---- */
 
 static void
 put_group(struct otelp_encoder *e, const struct otelp_group *group,
-          const struct items *items)
+          const struct otelp_items *items, put_item *put)
 {
+	const uint32_t *order = e->sorter.order + group->first;
 	size_t begin = message_begin(e);
 
 	if (group->scope)
 		put_string(e, 3, group->scope->schema_url);
-	for (uint32_t i = group->last_item; i != NONE; i = e->before[i])
-		items->put(e, 2, item_at(items, i));
+	for (uint32_t i = group->n; i-- > 0;)
+		put(e, 2, otelp_item_at(items, order[i]));
 	put_scope(e, 1, group->scope);
 	message_end(e, 2, begin);
 }
 
 static int
-encode(struct otelp_encoder *e, const struct items *items)
+encode(struct otelp_encoder *e, const struct otelp_items *items, put_item *put)
 {
-	e->error = 0;
+	e->forward = false;
+	e->error = otelp_sort(&e->sorter, items);
 	e->pos = e->size;
-	if (!sort_items(e, items))
-		return e->error;
-	for (uint32_t o = e->n_owners; o-- > 0 && !e->error;) {
+	for (uint32_t owner = e->sorter.n_owners; owner-- > 0 && !e->error;) {
+		struct otel_resource *resource = otelp_sorter_resource(&e->sorter, owner);
 		size_t begin = message_begin(e);
-		struct otel_resource *resource = e->owners[o].resource;
 
 		if (resource)
 			put_string(e, 3, otel_resource_schema_url(resource));
-		for (uint32_t g = e->owners[o].last_group; g != NONE;
-		     g = e->groups[g].previous_group)
-			put_group(e, &e->groups[g], items);
+		for (uint32_t g = e->sorter.n_groups; g-- > 0;)
+			if (e->sorter.groups[g].owner == owner)
+				put_group(e, &e->sorter.groups[g], items, put);
 		put_resource(e, 1, resource);
 		message_end(e, 1, begin);
 	}
@@ -696,25 +568,11 @@ encode(struct otelp_encoder *e, const struct items *items)
 }
 
 int
-otelp_encode_spans(struct otelp_encoder *e, const struct otel_span_data *const *spans,
-                   size_t n)
+otelp_encode(struct otelp_encoder *e, int signal, const struct otelp_items *items)
 {
-	return encode(e, &(struct items){ spans, true, sizeof *spans, n, put_span });
-}
+	static put_item *const put[] = { put_span, put_metric, put_log };
 
-int
-otelp_encode_logs(struct otelp_encoder *e, const struct otel_log_data *const *logs,
-                  size_t n)
-{
-	return encode(e, &(struct items){ logs, true, sizeof *logs, n, put_log });
-}
-
-int
-otelp_encode_metrics(struct otelp_encoder *e, const struct otel_metric_data *metrics,
-                     size_t n)
-{
-	return encode(e,
-	              &(struct items){ metrics, false, sizeof *metrics, n, put_metric });
+	return encode(e, items, put[signal]);
 }
 
 int
@@ -729,8 +587,8 @@ otelp_encoder_prepend(struct otelp_encoder *e, const void *bytes, size_t len)
 const uint8_t *
 otelp_encoder_bytes(const struct otelp_encoder *e, size_t *len)
 {
-	*len = e->size - e->pos;
-	return e->bytes ? e->bytes + e->pos : NULL;
+	*len = e->forward ? e->pos : e->size - e->pos;
+	return !e->bytes || e->forward ? e->bytes : e->bytes + e->pos;
 }
 
 void
@@ -747,8 +605,6 @@ void
 otelp_encoder_fini(struct otelp_encoder *e)
 {
 	otelp_free(e->bytes);
-	otelp_free(e->before);
-	otelp_free(e->groups);
-	otelp_free(e->owners);
+	otelp_sorter_fini(&e->sorter);
 	memset(e, 0, sizeof *e);
 }

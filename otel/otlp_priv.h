@@ -39,7 +39,37 @@ int otelp_otlp_headers_check(const char *text, struct otel_error *err);
 size_t otelp_utf8_len(const char *text, size_t len);
 bool otelp_utf8_valid(const char *text, size_t len);
 
-/* ---- otlp-encode.c: protobuf ---- */
+/* ---- otlp-sort.c: a batch by resource and scope ---- */
+
+/* n items that are pointed to, or that lie side by side. */
+struct otelp_items {
+	const void *first; /* an item, or a pointer to one */
+	bool pointers;
+	size_t stride, n;
+};
+const void *otelp_item_at(const struct otelp_items *items, size_t i);
+
+/* Everything of one scope: items order[first .. first + n). */
+struct otelp_group {
+	struct otel_resource *resource;
+	const struct otel_scope_data *scope;
+	uint32_t owner; /* number of the resource, from 0 in order of appearance */
+	uint32_t first, n;
+};
+/* Keeps its memory from one batch to the next; zeroed it is ready. */
+struct otelp_sorter {
+	uint32_t *order;
+	struct otelp_group *groups;
+	uint32_t n_groups, n_owners;
+	size_t order_size, groups_size; /* allocated */
+};
+int otelp_sort(struct otelp_sorter *sorter,
+               const struct otelp_items *items); /* 0, -ENOMEM */
+struct otel_resource *otelp_sorter_resource(const struct otelp_sorter *sorter,
+                                            uint32_t owner);
+void otelp_sorter_fini(struct otelp_sorter *sorter);
+
+/* ---- otlp-encode.c, otlp-json.c: requests ---- */
 
 enum {
 	OTELP_MAX_REQUEST = 64 * 1024 * 1024, /* before compression; more is never sent */
@@ -52,25 +82,22 @@ enum {
  * thread at a time.
  */
 struct otelp_encoder {
-	uint8_t *bytes; /* what is written is bytes[pos..size) */
+	uint8_t *bytes; /* what is written is bytes[pos..size); JSON: bytes[0..pos) */
 	size_t size, pos;
-	int error; /* of the request that is being made */
-	/* while items are sorted: */
-	uint32_t *before; /* of each item, the one before it in its group */
-	struct otelp_group *groups;
-	struct otelp_owner *owners;
-	size_t before_size, groups_size, owners_size;
-	uint32_t n_groups, n_owners;
+	bool forward; /* it is JSON */
+	int error;    /* of the request that is being made */
+	struct otelp_sorter sorter;
 };
 
-/* Each makes the Export...ServiceRequest of n > 0 items. 0, -ENOMEM, or -EMSGSIZE past OTELP_MAX_REQUEST. */
-int otelp_encode_spans(struct otelp_encoder *encoder,
-                       const struct otel_span_data *const *spans, size_t n);
-int otelp_encode_logs(struct otelp_encoder *encoder,
-                      const struct otel_log_data *const *logs, size_t n);
-int otelp_encode_metrics(struct otelp_encoder *encoder,
-                         const struct otel_metric_data *metrics, size_t n);
-/* Puts bytes before the request: a gRPC frame's head. */
+/*
+ * Makes the Export...ServiceRequest of n > 0 spans, metrics or log records, as protobuf or as JSON. 0,
+ * -ENOMEM, or -EMSGSIZE past OTELP_MAX_REQUEST.
+ */
+int otelp_encode(struct otelp_encoder *encoder, int signal,
+                 const struct otelp_items *items);
+int otelp_encode_json(struct otelp_encoder *encoder, int signal,
+                      const struct otelp_items *items);
+/* Puts bytes before a protobuf request: a gRPC frame's head. */
 int otelp_encoder_prepend(struct otelp_encoder *encoder, const void *bytes, size_t len);
 /* Borrows the request until the next call. */
 const uint8_t *otelp_encoder_bytes(const struct otelp_encoder *encoder, size_t *len);

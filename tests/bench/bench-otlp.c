@@ -53,13 +53,16 @@ fill_attributes(void)
 /* ---- bytes ---- */
 
 static void
-bench_encode(const char *what, size_t n_attributes, bool zip)
+bench_encode(const char *what,
+             int (*encode)(struct otelp_encoder *, int, const struct otelp_items *),
+             size_t n_attributes, bool zip)
 {
 	static const struct otel_scope_data scope = { .name = "bench",
 		                                      .version = "1",
 		                                      .schema_url = "" };
 	static struct otel_span_data data[BATCH];
 	static const struct otel_span_data *spans[BATCH];
+	const struct otelp_items items = { spans, true, sizeof *spans, BATCH };
 	struct otelp_encoder encoder = { 0 };
 	struct otelp_gzip *gzip = NULL;
 	struct otel_resource *resource;
@@ -90,7 +93,7 @@ bench_encode(const char *what, size_t n_attributes, bool zip)
 		const uint8_t *bytes;
 		uint8_t *zipped;
 
-		if (otelp_encode_spans(&encoder, spans, BATCH) < 0)
+		if (encode(&encoder, OTEL_SIGNAL_TRACES, &items) < 0)
 			exit(1);
 		bytes = otelp_encoder_bytes(&encoder, &len);
 		if (zip && otelp_gzip_run(gzip, 0, bytes, len, &zipped, &len) < 0)
@@ -175,9 +178,11 @@ int
 main(void)
 {
 	fill_attributes();
-	bench_encode("encode, no attributes", 0, false);
-	bench_encode("encode, 10 attributes", ATTRIBUTES, false);
-	bench_encode("encode and gzip, 10 attributes", ATTRIBUTES, true);
+	bench_encode("encode, no attributes", otelp_encode, 0, false);
+	bench_encode("encode, 10 attributes", otelp_encode, ATTRIBUTES, false);
+	bench_encode("encode and gzip, 10 attributes", otelp_encode, ATTRIBUTES, true);
+	bench_encode("encode as JSON, 10 attributes", otelp_encode_json, ATTRIBUTES,
+	             false);
 	bench_end_to_end("end to end, 10 attributes", false);
 	bench_end_to_end("end to end, gzip", true);
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What otlp-encode.c writes, read by the decoder that protoc-c generates from the schema. */
+/* What the encoders write, read by the decoder that protoc-c generates from the schema, and by jansson. */
 #include <errno.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,6 +101,13 @@ small_span(int resource, int scope, const char *name)
 	return span;
 }
 
+static int
+encode_spans(const struct otel_span_data *const *spans, size_t n)
+{
+	return otelp_encode(&encoder, OTEL_SIGNAL_TRACES,
+	                    &(struct otelp_items){ spans, true, sizeof *spans, n });
+}
+
 static TraceRequest *
 round_trip(const struct otel_span_data *const *spans, size_t n)
 {
@@ -107,7 +115,7 @@ round_trip(const struct otel_span_data *const *spans, size_t n)
 	const uint8_t *bytes;
 	size_t len;
 
-	ck_assert_int_eq(otelp_encode_spans(&encoder, spans, n), 0);
+	ck_assert_int_eq(encode_spans(spans, n), 0);
 	bytes = otelp_encoder_bytes(&encoder, &len);
 	request = trace_unpack(len, bytes);
 	ck_assert_ptr_nonnull(request);
@@ -436,7 +444,10 @@ START_TEST(a_log_record_arrives_with_every_field)
 
 	fill(log.trace_id, 16, 1);
 	fill(log.span_id, 8, 0x21);
-	ck_assert_int_eq(otelp_encode_logs(&encoder, logs, 2), 0);
+	ck_assert_int_eq(
+		otelp_encode(&encoder, OTEL_SIGNAL_LOGS,
+	                     &(struct otelp_items){ logs, true, sizeof *logs, 2 }),
+		0);
 	bytes = otelp_encoder_bytes(&encoder, &len);
 	request = logs_unpack(len, bytes);
 	ck_assert_ptr_nonnull(request);
@@ -506,7 +517,10 @@ START_TEST(metrics_arrive_with_every_field)
 	Metric **m;
 	size_t len;
 
-	ck_assert_int_eq(otelp_encode_metrics(&encoder, metrics, 3), 0);
+	ck_assert_int_eq(
+		otelp_encode(&encoder, OTEL_SIGNAL_METRICS,
+	                     &(struct otelp_items){ metrics, false, sizeof *metrics, 3 }),
+		0);
 	bytes = otelp_encoder_bytes(&encoder, &len);
 	request = metrics_unpack(len, bytes);
 	ck_assert_ptr_nonnull(request);
@@ -547,6 +561,156 @@ START_TEST(metrics_arrive_with_every_field)
 	ck_assert_int_ne(m[2]->histogram->data_points[1]->optional_sum_case, 0);
 	opentelemetry__proto__collector__metrics__v1__export_metrics_service_request__free_unpacked(
 		request, NULL);
+}
+END_TEST
+
+/* ---- JSON ---- */
+
+static void
+ck_json(int signal, const struct otelp_items *items, const char *expected)
+{
+	const uint8_t *bytes;
+	json_error_t error;
+	json_t *got, *want;
+	char text[4096];
+	size_t len;
+
+	/* The expectation is written with ' for ". */
+	strcpy(text, expected);
+	for (char *c = text; *c; c++)
+		if (*c == '\'')
+			*c = '"';
+	want = json_loads(text, 0, &error);
+
+	ck_assert_msg(want, "%s at %d", error.text, error.position);
+	ck_assert_int_eq(otelp_encode_json(&encoder, signal, items), 0);
+	bytes = otelp_encoder_bytes(&encoder, &len);
+	got = json_loadb((const char *)bytes, len, JSON_REJECT_DUPLICATES, &error);
+	ck_assert_msg(got, "%s at %d of %.*s", error.text, error.position, (int)len,
+	              (const char *)bytes);
+	ck_assert_msg(json_equal(got, want), "%.*s", (int)len, (const char *)bytes);
+	json_decref(got);
+	json_decref(want);
+}
+
+START_TEST(a_span_is_written_as_json)
+{
+	struct otel_value list[] = { otel_value_int(0), { OTEL_TYPE_NONE, 0, { NULL } } };
+	struct otel_attribute attributes[] = {
+		OTEL_STR("s", "q\"\\\n\x01\xff\xe2\x82\xac"),
+		OTEL_INT("i", INT64_MIN),
+		OTEL_DOUBLE("d", 0.5),
+		OTEL_DOUBLE("nan", NAN),
+		OTEL_DOUBLE("inf", -INFINITY),
+		OTEL_BOOL("b", false),
+		OTEL_BYTES("y", "\0\xff\x10\x20", 4),
+		otel_attribute("l", otel_value_array(list, 2)),
+	};
+	struct otel_attribute map[] = { OTEL_STR("k", "") };
+	struct otel_event_data events[] = { { 7, "ev", map, 1, 0 } };
+	struct otel_link_data links[] = { { .dropped_attributes = 1 } };
+	struct otel_span_data span = small_span(0, 0, "n");
+	const struct otel_span_data *spans[] = { &span };
+
+	fill(span.parent_span_id, 8, 0x31);
+	fill(links[0].context.trace_id, 16, 0x41);
+	fill(links[0].context.span_id, 8, 0x61);
+	span.context.trace_state = "a=b";
+	span.attributes = attributes;
+	span.n_attributes = 8;
+	span.events = events;
+	span.n_events = 1;
+	span.links = links;
+	span.n_links = 1;
+	span.dropped_links = 2;
+	span.status = OTEL_STATUS_ERROR;
+	span.status_message = "broken";
+	span.parent_remote = true;
+	ck_json(OTEL_SIGNAL_TRACES,
+	        &(struct otelp_items){ spans, true, sizeof *spans, 1 },
+	        "{'resourceSpans': [{'resource': {'attributes': [{'key': 'service.name', 'value': {'stringValue': 'service-0'}}]},"
+	        " 'schemaUrl': 'https://resource/1', 'scopeSpans': [{'schemaUrl': 'https://scope/1',"
+	        "  'scope': {'name': 'scope.a', 'version': '1.2', 'attributes': [{'key': 'scope.key', 'value': {'boolValue': false}}]},"
+	        "  'spans': [{'traceId': '0102030405060708090a0b0c0d0e0f10', 'spanId': '2122232425262728', 'traceState': 'a=b',"
+	        "   'parentSpanId': '3132333435363738', 'name': 'n', 'kind': 2, 'startTimeUnixNano': '1000',"
+	        "   'endTimeUnixNano': '2000', 'flags': 768, 'droppedLinksCount': 2, 'status': {'message': 'broken', 'code': 2},"
+	        "   'events': [{'timeUnixNano': '7', 'name': 'ev', 'attributes': [{'key': 'k', 'value': {'stringValue': ''}}]}],"
+	        "   'links': [{'traceId': '4142434445464748494a4b4c4d4e4f50', 'spanId': '6162636465666768',"
+	        "     'droppedAttributesCount': 1, 'flags': 256}],"
+	        "   'attributes': ["
+	        "    {'key': 's', 'value': {'stringValue': 'q\\\"\\\\\\n\\u0001\xef\xbf\xbd\xe2\x82\xac'}},"
+	        "    {'key': 'i', 'value': {'intValue': '-9223372036854775808'}},"
+	        "    {'key': 'd', 'value': {'doubleValue': 0.5}}, {'key': 'nan', 'value': {'doubleValue': 'NaN'}},"
+	        "    {'key': 'inf', 'value': {'doubleValue': '-Infinity'}}, {'key': 'b', 'value': {'boolValue': false}},"
+	        "    {'key': 'y', 'value': {'bytesValue': 'AP8QIA=='}},"
+	        "    {'key': 'l', 'value': {'arrayValue': {'values': [{'intValue': '0'}, {}]}}}]}]}]}]}");
+}
+END_TEST
+
+START_TEST(a_log_record_is_written_as_json)
+{
+	struct otel_attribute map[] = { OTEL_INT("x", 1) };
+	struct otel_log_data log = {
+		.resource = resources[1],
+		.scope = &scopes[1],
+		.time_unix_ns = 1,
+		.observed_unix_ns = 2,
+		.severity = 13,
+		.severity_text = "WARN",
+		.event_name = "an.event",
+		.body = otel_value_map(map, 1),
+		.flags = 1,
+	};
+	const struct otel_log_data *logs[] = { &log };
+
+	fill(log.trace_id, 16, 1);
+	fill(log.span_id, 8, 0x21);
+	ck_json(OTEL_SIGNAL_LOGS, &(struct otelp_items){ logs, true, sizeof *logs, 1 },
+	        "{'resourceLogs': [{'resource': {'attributes': [{'key': 'service.name', 'value': {'stringValue': 'service-1'}}]},"
+	        " 'scopeLogs': [{'scope': {'name': 'scope.b'}, 'logRecords': [{'timeUnixNano': '1',"
+	        "  'observedTimeUnixNano': '2', 'severityNumber': 13, 'severityText': 'WARN', 'flags': 1,"
+	        "  'traceId': '0102030405060708090a0b0c0d0e0f10', 'spanId': '2122232425262728', 'eventName': 'an.event',"
+	        "  'body': {'kvlistValue': {'values': [{'key': 'x', 'value': {'intValue': '1'}}]}}}]}]}]}");
+}
+END_TEST
+
+START_TEST(metrics_are_written_as_json)
+{
+	static const double bounds[] = { 1, 2.5 };
+	static const uint64_t counts[] = { 1, 0, 300 };
+	struct otel_point_data ints[] = {
+		{ .start_unix_ns = 1, .time_unix_ns = 2, .integer = 0 }
+	};
+	struct otel_point_data doubles[] = {
+		{ .time_unix_ns = 2, .is_double = true, .number = -1.5 }
+	};
+	struct otel_point_data histograms[] = { { .time_unix_ns = 2,
+		                                  .count = 301,
+		                                  .sum = 9.5,
+		                                  .min = 0,
+		                                  .max = 3,
+		                                  .bucket_counts = counts,
+		                                  .bounds = bounds,
+		                                  .n_bounds = 2 } };
+	struct otel_metric_data metrics[] = {
+		{ resources[1], &scopes[1], "sum", "1", "a sum", OTEL_METRIC_SUM,
+		  OTEL_TEMPORALITY_DELTA, true, ints, 1 },
+		{ resources[1], &scopes[1], "gauge", "", "", OTEL_METRIC_GAUGE, 0, false,
+		  doubles, 1 },
+		{ resources[1], &scopes[1], "histogram", "s", "", OTEL_METRIC_HISTOGRAM,
+		  OTEL_TEMPORALITY_CUMULATIVE, false, histograms, 1 },
+	};
+
+	ck_json(OTEL_SIGNAL_METRICS,
+	        &(struct otelp_items){ metrics, false, sizeof *metrics, 3 },
+	        "{'resourceMetrics': [{'resource': {'attributes': [{'key': 'service.name', 'value': {'stringValue': 'service-1'}}]},"
+	        " 'scopeMetrics': [{'scope': {'name': 'scope.b'}, 'metrics': ["
+	        "  {'name': 'sum', 'unit': '1', 'description': 'a sum', 'sum': {'aggregationTemporality': 1, 'isMonotonic': true,"
+	        "   'dataPoints': [{'startTimeUnixNano': '1', 'timeUnixNano': '2', 'asInt': '0'}]}},"
+	        "  {'name': 'gauge', 'gauge': {'dataPoints': [{'timeUnixNano': '2', 'asDouble': -1.5}]}},"
+	        "  {'name': 'histogram', 'unit': 's', 'histogram': {'aggregationTemporality': 2, 'dataPoints': ["
+	        "   {'timeUnixNano': '2', 'count': '301', 'sum': 9.5, 'min': 0, 'max': 3,"
+	        "    'bucketCounts': ['1', '0', '300'], 'explicitBounds': [1, 2.5]}]}}]}]}]}");
 }
 END_TEST
 
@@ -591,8 +755,8 @@ START_TEST(a_request_past_the_limit_is_refused)
 	span.n_attributes = 1;
 	for (int i = 0; i < 65; i++)
 		spans[i] = &span;
-	ck_assert_int_eq(otelp_encode_spans(&encoder, spans, 65), -EMSGSIZE);
-	ck_assert_int_eq(otelp_encode_spans(&encoder, spans, 60), 0);
+	ck_assert_int_eq(encode_spans(spans, 65), -EMSGSIZE);
+	ck_assert_int_eq(encode_spans(spans, 60), 0);
 	ck_assert_uint_le(encoder.size, 2 * (size_t)OTELP_MAX_REQUEST);
 }
 END_TEST
@@ -604,6 +768,7 @@ START_TEST(encoding_survives_every_allocation_failure)
 		                               OTEL_STR("bad", "\xff") };
 	struct otel_span_data span[3];
 	const struct otel_span_data *spans[3];
+	const struct otelp_items items = { spans, true, sizeof *spans, 3 };
 	long n;
 
 	memset(text, 'x', sizeof text);
@@ -618,7 +783,8 @@ START_TEST(encoding_survives_every_allocation_failure)
 		int r;
 
 		oom_arm(n);
-		r = otelp_encode_spans(&encoder, spans, 3);
+		r = _i ? otelp_encode_json(&encoder, OTEL_SIGNAL_TRACES, &items)
+		       : encode_spans(spans, 3);
 		oom_disarm();
 		otelp_encoder_fini(&encoder);
 		if (!oom_fired()) {
@@ -650,11 +816,14 @@ main(void)
 	tcase_add_checked_fixture(others, setup, teardown);
 	tcase_add_test(others, a_log_record_arrives_with_every_field);
 	tcase_add_test(others, metrics_arrive_with_every_field);
+	tcase_add_test(others, a_span_is_written_as_json);
+	tcase_add_test(others, a_log_record_is_written_as_json);
+	tcase_add_test(others, metrics_are_written_as_json);
 	suite_add_tcase(suite, others);
 	tcase_add_checked_fixture(limits, setup, teardown);
 	tcase_add_test(limits, a_large_request_grows_its_buffer);
 	tcase_add_test(limits, a_request_past_the_limit_is_refused);
-	tcase_add_test(limits, encoding_survives_every_allocation_failure);
+	tcase_add_loop_test(limits, encoding_survives_every_allocation_failure, 0, 2);
 	suite_add_tcase(suite, limits);
 	return check_main(suite);
 }
