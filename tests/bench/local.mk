@@ -16,3 +16,9 @@ BENCHES += %D%/bench-otlp
 %C%_bench_otlp_SOURCES = %D%/bench-otlp.c %D%/bench-receiver.h
 %C%_bench_otlp_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/otel
 %C%_bench_otlp_LDADD = otel/libotel-all.la
+# what fibers, requests and outgoing calls cost
+noinst_PROGRAMS += %D%/bench-runtime
+BENCHES += %D%/bench-runtime
+%C%_bench_runtime_SOURCES = %D%/bench-runtime.c
+%C%_bench_runtime_CPPFLAGS = $(host_cppflags)
+%C%_bench_runtime_LDADD = host/libhost.la otel/libotel.la
