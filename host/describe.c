@@ -17,6 +17,7 @@
 #include "elf-check.h"
 #include "memory.h"
 #include "plugin.h"
+#include "privileges.h"
 #include <cupola/service.h>
 
 #define DEADLINE_MS  10000
@@ -25,7 +26,7 @@
 /* ---- in the helper ---- */
 
 int
-host_describe_main(const char *file, const char *name)
+host_describe_main(const char *file, const char *name, const char *user)
 {
 	struct otel_error err = OTEL_ERROR_INIT;
 	struct plugin *plugin;
@@ -40,6 +41,8 @@ host_describe_main(const char *file, const char *name)
 		r = elf_check(fd, file, NULL, &err);
 	if (fd >= 0)
 		close(fd);
+	if (!r)
+		r = host_privileges_drop(user, &err);
 	if (!r)
 		r = plugin_open(file, file, name, &plugin, &err);
 	if (r < 0) {
@@ -65,10 +68,10 @@ struct helper {
 };
 
 static int
-start_helper(struct helper *helper, const struct host_plugin *plugin)
+start_helper(struct helper *helper, const struct host_plugin *plugin, char *user)
 {
 	char name[] = "cupola", option[] = "--describe";
-	char *argv[] = { name, option, plugin->path, plugin->name, NULL };
+	char *argv[] = { name, option, plugin->path, plugin->name, user, NULL };
 	int out[2], err[2];
 
 	helper->plugin = plugin;
@@ -220,7 +223,7 @@ host_describe_check(const struct host_conf *conf, struct host_problems *problems
 
 	for (size_t i = 0; i < conf->n_plugins; i++)
 		if (conf->plugins[i].enabled &&
-		    start_helper(&helpers[n], &conf->plugins[i]) == 0)
+		    start_helper(&helpers[n], &conf->plugins[i], conf->user) == 0)
 			n++;
 	for (size_t i = 0; i < n; i++) {
 		judge(&helpers[i], finish_helper(&helpers[i], until_ms), problems);

@@ -8,8 +8,8 @@
 
 #include "conf.h"
 
-/* The helper `cupola --describe FILE NAME`: prints the table as JSON. Returns the exit status. */
-int host_describe_main(const char *file, const char *name);
+/* The helper `cupola --describe FILE NAME USER`: prints the table as JSON, having become USER. Returns the exit status. */
+int host_describe_main(const char *file, const char *name, const char *user);
 
 /*
  * Asks the file of every enabled plugin, and holds its section against the table that it has. 0, or

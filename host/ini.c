@@ -99,15 +99,18 @@ ini_fini(struct ini *ini)
 
 struct text {
 	char *bytes;
-	size_t len;
+	size_t len, size;
 };
 
 static void
 append(struct text *out, const char *bytes, size_t len)
 {
-	out->bytes = realloc(out->bytes, out->len + len + 1);
-	if (!out->bytes)
-		abort();
+	if (out->size - out->len <= len) {
+		out->size = 2 * out->size + len + 64;
+		out->bytes = realloc(out->bytes, out->size);
+		if (!out->bytes)
+			abort();
+	}
 	memcpy(out->bytes + out->len, bytes, len);
 	out->len += len;
 	out->bytes[out->len] = '\0';
@@ -172,7 +175,7 @@ is_comment(const char *at)
 static char *
 read_value(struct parser *p, const char *key, const char *at)
 {
-	struct text out = { NULL, 0 };
+	struct text out = { NULL, 0, 0 };
 	bool quoted = *at == '"';
 	size_t trimmed;
 
@@ -407,7 +410,7 @@ void
 ini_read(struct ini *ini, const char *file, struct host_problems *problems)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	struct text text = { NULL, 0 };
+	struct text text = { NULL, 0, 0 };
 	struct stat st;
 	char buf[16384];
 	ssize_t n = 0;

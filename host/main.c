@@ -118,8 +118,8 @@ helper(int argc, char **argv)
 {
 	if (!strcmp(argv[1], "--worker") && argc == 4)
 		return run_worker(atoi(argv[3]));
-	if (!strcmp(argv[1], "--describe") && argc == 4)
-		return host_describe_main(argv[2], argv[3]);
+	if (!strcmp(argv[1], "--describe") && argc == 5)
+		return host_describe_main(argv[2], argv[3], argv[4]);
 	if (!strcmp(argv[1], "--try"))
 		return try_main(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "--symbolise") && argc == 2)
