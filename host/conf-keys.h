@@ -5,6 +5,7 @@
 #ifndef HOST_CONF_KEYS_H
 #define HOST_CONF_KEYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "conf.h"
@@ -41,5 +42,18 @@ struct conf_telemetry_key {
 	bool host_only;
 };
 extern const struct conf_telemetry_key conf_telemetry_keys[HOST_N_T];
+
+/* ---- conf-store.c ---- */
+
+#define CONF_NAME_MAX \
+	63 /* of plugins and processes: struct worker_crash has room for that much */
+bool conf_is_name(const char *text);
+/* Puts `value` at the key's place in `object`. 0, or -EINVAL with "expected ..., found ...". */
+int conf_store(const struct conf_key *key, void *object, const char *value,
+                             const char *folder, struct otel_error *err);
+/* The same for the i-th telemetry key. */
+OTEL_MUST_USE int conf_store_telemetry(struct host_telemetry *telemetry, size_t i,
+                                       const char *value, const char *folder,
+                                       struct otel_error *err);
 
 #endif

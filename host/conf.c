@@ -19,13 +19,9 @@
 #include "conf-keys.h"
 #include "ini.h"
 #include "listen.h"
-#include "log.h"
 #include "memory.h"
 #include "paths.h"
 #include "suggest.h"
-#include <cupola/service.h>
-
-#define NAME_MAX_LEN 63 /* struct worker_crash has room for that much */
 
 struct reader {
 	struct ini ini;
@@ -55,174 +51,6 @@ host_problems_fini(struct host_problems *problems)
 	memset(problems, 0, sizeof *problems);
 }
 
-static bool
-is_name(const char *text)
-{
-	return isalnum((unsigned char)*text) && strlen(text) <= NAME_MAX_LEN &&
-	       !text[strspn(
-		       text,
-		       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")];
-}
-
-/* ---- one value ---- */
-
-/* "a, b or c" of "a|b|c". */
-static void
-choices_text(const char *choices, char *buf, size_t size)
-{
-	size_t len = 0;
-
-	for (const char *at = choices; *at && len < size;) {
-		size_t n = strcspn(at, "|");
-		const char *next = at + n + (at[n] == '|');
-
-		len += (size_t)snprintf(buf + len, size - len, "%.*s%s", (int)n, at,
-		                        !*next              ? ""
-		                        : strchr(next, '|') ? ", "
-		                                            : " or ");
-		at = next;
-	}
-}
-
-static bool
-is_choice(const char *choices, const char *value)
-{
-	size_t len = strlen(value);
-
-	for (const char *at = choices; *at;) {
-		size_t n = strcspn(at, "|");
-
-		if (n == len && !strncmp(at, value, n))
-			return true;
-		at += n + (at[n] == '|');
-	}
-	return false;
-}
-
-static int
-parse_choice(const char *choices, const char *value, struct otel_error *err)
-{
-	struct host_suggest suggest = { .word = value };
-	char text[256], mean[64], words[256], *save = NULL;
-
-	if (is_choice(choices, value))
-		return 0;
-	choices_text(choices, text, sizeof text);
-	snprintf(words, sizeof words, "%s", choices);
-	for (char *word = strtok_r(words, "|", &save); word;
-	     word = strtok_r(NULL, "|", &save))
-		host_suggest_offer(&suggest, word);
-	return otel_error_set(err, -EINVAL, "expected %s, found \"%.100s\"%s", text,
-	                      value, host_suggest_text(&suggest, mean, sizeof mean));
-}
-
-static int
-check_bounds(const struct conf_key *key, int64_t value, const char *text,
-             struct otel_error *err)
-{
-	if ((key->min || key->max) && (value < key->min || value > key->max)) {
-		const char *unit = key->type == SVC_DURATION ? " ms"
-		                   : key->type == SVC_SIZE   ? " bytes"
-		                                             : "";
-
-		return otel_error_set(
-			err, -EINVAL, "expected %lld%s to %lld%s, found \"%.100s\"",
-			(long long)key->min, unit, (long long)key->max, unit, text);
-	}
-	return 0;
-}
-
-/* Beginnings of paths, some with a '!' before them, separated by blanks. */
-static int
-parse_paths(const char *value, struct otel_error *err)
-{
-	for (const char *at = value + strspn(value, " \t"); *at; at += strspn(at, " \t")) {
-		size_t len = strcspn(at, " \t");
-
-		if (at[*at == '!'] != '/')
-			return otel_error_set(
-				err, -EINVAL,
-				"expected paths like /api or !/api, found \"%.*s\"",
-				(int)(len < 100 ? len : 100), at);
-		at += len;
-	}
-	return 0;
-}
-
-/* Stores `value` at the key's place in `object`. 0, or -EINVAL with "expected ..., found ...". */
-static int
-store(const struct conf_key *key, void *object, const char *value, const char *folder,
-      struct otel_error *err)
-{
-	void *at = (char *)object + key->offset;
-	int64_t number = 0;
-	int type = key->type, r = 0;
-
-	switch (type) {
-	case CONF_CHOICE:
-		r = parse_choice(key->choices, value, err);
-		break;
-	case CONF_LISTEN:
-		return host_listen_parse(value, at,
-		                         (size_t *)((struct host_listen **)at + 1), err);
-	case CONF_LEVEL:
-		r = parse_choice("debug|info|warn|error", value, err);
-		if (!r)
-			*(int *)at = host_level_parse(value);
-		return r;
-	case CONF_FORMAT:
-		r = parse_choice("text|json", value, err);
-		if (!r)
-			*(int *)at = *value == 'j' ? HOST_LOG_JSON : HOST_LOG_TEXT;
-		return r;
-	case CONF_NAME:
-		if (!is_name(value))
-			r = otel_error_set(
-				err, -EINVAL,
-				"expected a name of letters, digits, '_', '.' and '-', found \"%.100s\"",
-				value);
-		break;
-	case CONF_PATHS:
-		r = parse_paths(value, err);
-		break;
-	case CONF_SMALL:
-	case CONF_FLAG:
-		r = host_value_parse(type == CONF_FLAG ? SVC_BOOL : SVC_INT, value,
-		                     folder, NULL, &number, NULL, err);
-		if (!r)
-			r = check_bounds(key, number, value, err);
-		if (!r && type == CONF_FLAG)
-			*(bool *)at = number;
-		else if (!r)
-			*(int *)at = (int)number;
-		return r;
-	case SVC_INT:
-	case SVC_DURATION:
-	case SVC_SIZE:
-		r = host_value_parse(type, value, folder, NULL, &number, NULL, err);
-		if (!r)
-			r = check_bounds(key, number, value, err);
-		if (!r)
-			*(int64_t *)at = number;
-		return r;
-	default: {
-		char *text = NULL;
-
-		r = host_value_parse(type, value, folder, &text, NULL, NULL, err);
-		if (!r) {
-			free(*(char **)at);
-			*(char **)at = text;
-		}
-		return r;
-	}
-	}
-	if (!r) {
-		free(*(char **)at);
-		*(char **)at = xstrdup(value);
-	}
-	return r;
-}
-
 /* ---- one section ---- */
 
 static void
@@ -245,88 +73,16 @@ read_keys(struct reader *r, const struct ini_section *section,
 		if (entry)
 			entry->used = true;
 		if (key->fallback)
-			(void)store(key, object, key->fallback, r->conf->folder, NULL);
+			(void)conf_store(key, object, key->fallback, r->conf->folder,
+			                 NULL);
 		if (!entry || entry->bad)
 			continue;
 		/* An empty value is "not told": what ${VARIABLE:-} leaves behind. */
 		if (!*entry->value && (key->type == SVC_PATH || !key->fallback))
 			continue;
-		if (store(key, object, entry->value, r->conf->folder, &err) < 0)
+		if (conf_store(key, object, entry->value, r->conf->folder, &err) < 0)
 			wrong(r, section, entry, err.message);
 	}
-}
-
-static int
-check_headers(const char *value, struct otel_error *err)
-{
-	const char *at = value;
-
-	while (*at) {
-		size_t n = strcspn(at, ",");
-
-		if (!memchr(at, '=', n) || *at == '=')
-			return otel_error_set(
-				err, -EINVAL,
-				"expected name=value,name=value, found \"%.*s\"", (int)n,
-				at);
-		at += n + (at[n] == ',');
-	}
-	return 0;
-}
-
-static int
-check_propagators(const char *value, struct otel_error *err)
-{
-	char copy[256], *save = NULL;
-
-	snprintf(copy, sizeof copy, "%s", value);
-	for (char *word = strtok_r(copy, ", ", &save); word;
-	     word = strtok_r(NULL, ", ", &save)) {
-		int r = parse_choice("tracecontext|baggage|b3|b3multi|none", word, err);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int
-store_telemetry(struct host_telemetry *telemetry, size_t i, const char *value,
-                const char *folder, struct otel_error *err)
-{
-	const struct conf_telemetry_key *key = &conf_telemetry_keys[i];
-	int64_t number = 0;
-	double ratio = 0;
-	char *text = NULL;
-	int r;
-
-	if (key->type == CONF_CHOICE)
-		r = parse_choice(key->choices, value, err);
-	else
-		r = host_value_parse(key->type, value, folder, &text, &number, &ratio,
-		                     err);
-	if (!r && i == HOST_T_HEADERS)
-		r = check_headers(value, err);
-	if (!r && i == HOST_T_PROPAGATORS)
-		r = check_propagators(value, err);
-	if (!r && key->type == SVC_NUMBER && (ratio < 0 || ratio > 1))
-		r = otel_error_set(err, -EINVAL,
-		                   "expected a number from 0 to 1, found \"%.100s\"",
-		                   value);
-	if (!r && key->type == SVC_DURATION && number <= 0)
-		r = otel_error_set(err, -EINVAL,
-		                   "expected a duration above 0, found \"%.100s\"",
-		                   value);
-	if (!r) {
-		free(telemetry->value[i]);
-		telemetry->value[i] = key->type == SVC_DURATION
-		                              ? xasprintf("%lld", (long long)number)
-		                      : key->type == SVC_BOOL
-		                              ? xstrdup(number ? "true" : "false")
-		                              : xstrdup(text ? text : value);
-	}
-	free(text);
-	return r;
 }
 
 /* Returns whether the section has at least one of the keys. */
@@ -351,7 +107,7 @@ read_telemetry(struct reader *r, const struct ini_section *section, bool is_plug
 		entry->used = any = true;
 		if (entry->bad || !*entry->value)
 			continue;
-		if (store_telemetry(out, i, entry->value, r->conf->folder, &err) < 0)
+		if (conf_store_telemetry(out, i, entry->value, r->conf->folder, &err) < 0)
 			wrong(r, section, entry, err.message);
 	}
 	return any;
@@ -398,12 +154,12 @@ read_plugin(struct reader *r, struct ini_section *section)
 	struct host_conf *conf = r->conf;
 	struct host_plugin *plugin;
 
-	if (!is_name(name)) {
+	if (!conf_is_name(name)) {
 		host_problems_add(
 			r->problems,
 			"%s: [%s]: expected [plugin NAME] with a name of at most %d letters, digits, "
 			"'_', '.' and '-', found \"%s\"",
-			section->where, section->name, NAME_MAX_LEN, name);
+			section->where, section->name, CONF_NAME_MAX, name);
 		return;
 	}
 	plugin = xgrow(&conf->plugins, &conf->n_plugins, sizeof *plugin);
@@ -503,7 +259,7 @@ read_sections(struct reader *r)
 static const char *
 key_where(struct reader *r, const struct host_plugin *plugin, const char *key)
 {
-	char name[NAME_MAX_LEN + 16];
+	char name[CONF_NAME_MAX + 16];
 	const struct ini_section *section;
 	const struct ini_entry *entry;
 
@@ -549,7 +305,7 @@ check_listeners(struct reader *r)
 			            "[host] admin");
 			check_clash(r, plugin, listen, plugin->listen, j, "the same key");
 			for (size_t k = 0; k < i; k++) {
-				char whose[NAME_MAX_LEN + 16];
+				char whose[CONF_NAME_MAX + 16];
 
 				snprintf(whose, sizeof whose, "[plugin %s]",
 				         conf->plugins[k].name);
@@ -761,89 +517,4 @@ host_conf_plugin(const struct host_conf *conf, const char *name)
 		if (!strcmp(conf->plugins[i].name, name))
 			return &conf->plugins[i];
 	return NULL;
-}
-
-/* ---- the service's own keys ---- */
-
-static const struct svc_key *
-service_key(const struct svc_key *keys, const char *name)
-{
-	for (; keys && keys->name; keys++)
-		if (!strcmp(keys->name, name))
-			return keys;
-	return NULL;
-}
-
-static const struct host_setting *
-plugin_setting(const struct host_plugin *plugin, const char *name)
-{
-	for (size_t i = 0; i < plugin->n_settings; i++)
-		if (!strcmp(plugin->settings[i].name, name))
-			return &plugin->settings[i];
-	return NULL;
-}
-
-static void
-unknown_setting(const struct host_plugin *plugin, const struct host_setting *setting,
-                const struct svc_key *keys, struct host_problems *problems)
-{
-	struct host_suggest suggest = { .word = setting->name };
-	char mean[128];
-
-	for (; keys && keys->name; keys++)
-		host_suggest_offer(&suggest, keys->name);
-	for (const struct conf_key *key = conf_plugin_keys; key->name; key++)
-		host_suggest_offer(&suggest, key->name);
-	for (size_t i = 0; i < HOST_N_T; i++)
-		host_suggest_offer(&suggest, conf_telemetry_keys[i].name);
-	host_problems_add(
-		problems,
-		"%s: [plugin %s] %s: expected a key of this service, found an unknown one%s",
-		setting->where, plugin->name, setting->name,
-		host_suggest_text(&suggest, mean, sizeof mean));
-}
-
-int
-host_conf_check_service_keys(const struct host_plugin *plugin, const struct svc_key *keys,
-                             struct host_problems *problems)
-{
-	size_t before = problems->n;
-
-	for (size_t i = 0; i < plugin->n_settings; i++) {
-		const struct host_setting *setting = &plugin->settings[i];
-		const struct svc_key *key = service_key(keys, setting->name);
-		struct otel_error err = OTEL_ERROR_INIT;
-
-		if (!key)
-			unknown_setting(plugin, setting, keys, problems);
-		else if ((*setting->value || !key->fallback) &&
-		         host_value_parse(key->type, setting->value, NULL, NULL, NULL,
-		                          NULL, &err) < 0)
-			host_problems_add(problems, "%s: [plugin %s] %s: %s",
-			                  setting->where, plugin->name, setting->name,
-			                  err.message);
-	}
-	for (const struct svc_key *key = keys; key && key->name; key++)
-		if (!key->fallback && !plugin_setting(plugin, key->name))
-			host_problems_add(
-				problems,
-				"%s: [plugin %s] %s: expected a value, found no such key; %s",
-				plugin->where, plugin->name, key->name,
-				key->help ? key->help
-					  : "the service cannot do without it");
-	return problems->n > before ? -EINVAL : 0;
-}
-
-int
-host_plugin_value(const struct host_plugin *plugin, const char *folder,
-                  const struct svc_key *key, char **text, int64_t *integer,
-                  double *number, struct otel_error *err)
-{
-	const struct host_setting *setting = plugin_setting(plugin, key->name);
-	bool told = setting &&
-	            (*setting->value || key->type == SVC_STRING || !key->fallback);
-	const char *value = told ? setting->value : key->fallback ? key->fallback : "";
-	int type = !told && !*value ? SVC_STRING : key->type;
-
-	return host_value_parse(type, value, folder, text, integer, number, err);
 }

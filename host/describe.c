@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -54,6 +55,7 @@ host_describe_main(const char *file, const char *name, const char *user)
 		return EXIT_FAILURE;
 	putchar('\n');
 	json_decref(json);
+	plugin_close(plugin);
 	return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -181,37 +183,51 @@ keys_from_json(const json_t *json)
 	return keys;
 }
 
+/* What a helper that failed had to say, in one line. */
+static const char *
+reason(struct helper *helper, int status, char *buf, size_t size)
+{
+	char *said = helper->text[1] ? helper->text[1] + strspn(helper->text[1], "\n=")
+	                             : NULL;
+
+	if (status == -1) {
+		snprintf(buf, size, "%s: it did not load within %d s",
+		         helper->plugin->path, DEADLINE_MS / 1000);
+	} else if (WIFSIGNALED(status)) {
+		snprintf(buf, size, "%s: loading it ends in signal %d (%s)",
+		         helper->plugin->path, WTERMSIG(status),
+		         strsignal(WTERMSIG(status)));
+	} else if (said && *said) {
+		said[strcspn(said, "\n")] = '\0';
+		return said;
+	} else {
+		snprintf(buf, size, "%s: loading it ends with exit status %d",
+		         helper->plugin->path, WEXITSTATUS(status));
+	}
+	return buf;
+}
+
 static void
 judge(struct helper *helper, int status, struct host_problems *problems)
 {
 	const struct host_plugin *plugin = helper->plugin;
-	char why[256] = "";
-	json_t *json = NULL;
+	json_t *json = status ? NULL
+	                      : json_loads(helper->text[0] ? helper->text[0] : "", 0,
+	                                   NULL);
+	struct svc_key *keys;
+	char buf[PATH_MAX + 128];
 
-	if (status == -1)
-		snprintf(why, sizeof why, "it did not load within %d s",
-		         DEADLINE_MS / 1000);
-	else if (WIFSIGNALED(status))
-		snprintf(why, sizeof why, "loading it ends in signal %d (%s)",
-		         WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else if (status ||
-	         !(json = json_loads(helper->text[0] ? helper->text[0] : "", 0, NULL)))
-		snprintf(why, sizeof why, "%s",
-		         helper->len[1] ? "" : "it cannot be loaded");
-	if (json) {
-		struct svc_key *keys = keys_from_json(json);
-
-		host_conf_check_service_keys(plugin, keys, problems);
-		free(keys);
-		json_decref(json);
+	if (!json) {
+		host_problems_add(problems,
+		                  "%s: [plugin %s] path: expected a service, found: %s",
+		                  plugin->where, plugin->name,
+		                  reason(helper, status, buf, sizeof buf));
 		return;
 	}
-	if (helper->text[1])
-		helper->text[1][strcspn(helper->text[1], "\n")] = '\0';
-	host_problems_add(problems,
-	                  "%s: [plugin %s] path: expected a service, found: %s%s%s",
-	                  plugin->where, plugin->name, *why ? plugin->path : "",
-	                  *why ? ": " : "", *why ? why : helper->text[1]);
+	keys = keys_from_json(json);
+	host_conf_check_service_keys(plugin, keys, problems);
+	free(keys);
+	json_decref(json);
 }
 
 int

@@ -25,11 +25,11 @@ noinst_LTLIBRARIES += %D%/libhttp.la
 # Configuration, the master, what a person types.
 %C%_libhost_la_SOURCES += %D%/worker-boot.h %D%/log.c %D%/log.h %D%/memory.c %D%/memory.h \
 	%D%/paths.c %D%/paths.h %D%/suggest.c %D%/suggest.h %D%/ini.c %D%/ini.h %D%/value.c \
-	%D%/conf.c %D%/conf.h %D%/conf-keys.c %D%/conf-keys.h %D%/conf-json.c %D%/listen.c %D%/listen.h \
+	%D%/conf.c %D%/conf.h %D%/conf-keys.c %D%/conf-keys.h %D%/conf-json.c %D%/conf-service.c %D%/conf-store.c %D%/listen.c %D%/listen.h \
 	%D%/worker-boot.c %D%/channel.c %D%/channel.h %D%/runtime-dir.c %D%/runtime-dir.h \
 	%D%/privileges.c %D%/privileges.h %D%/describe.c %D%/describe.h %D%/symbolise.c %D%/symbolise.h \
 	%D%/master.c %D%/master.h %D%/master_priv.h %D%/process.c %D%/post-mortem.c %D%/apply.c %D%/watch.c \
-	%D%/control.c %D%/control.h %D%/cli.c %D%/cli.h %D%/cli-new.c %D%/cli-dev.c
+	%D%/control.c %D%/status.c %D%/control.h %D%/cli.c %D%/cli.h %D%/cli-new.c %D%/cli-dev.c
 scaffolddir = $(pkgdatadir)/scaffold
 scaffold_files = %D%/scaffold/app.c.in %D%/scaffold/Makefile.in %D%/scaffold/host.conf.in %D%/scaffold/README.md.in
 scaffold_DATA = $(scaffold_files)

@@ -8,7 +8,8 @@
  *	master.c     starting, ready, stopping
  *	process.c    children: fork and exec, their messages, their deaths, restarting
  *	post-mortem.c  what to make of a death: report, roll back, give up on a plugin
- *	control.c    what people ask by `cupola status`, `reload`, `stop`, `dev`
+ *	control.c    what people ask by `cupola reload`, `stop`, `dev`
+ *	status.c     ... and by `cupola status`
  *	apply.c      SIGHUP: the difference between two configurations
  *	watch.c      --watch: a saved plugin is reloaded
  */
@@ -164,8 +165,6 @@ OTEL_MUST_USE int control_new(struct master *master, struct control **out,
                               struct otel_error *err);
 /* No new ones are taken; who waits for the end sees it when the master exits. */
 void control_free(struct control *control);
-/* The host's status; `done` gets it once. */
-void control_status(struct master *master, worker_answer *done, void *arg);
 /* Reloads one plugin; `conf` NULL: as configured. The answer has "ok" or "error". */
 void control_reload(struct master *master, const char *name,
                     const struct host_plugin *conf, worker_answer *done, void *arg);
@@ -176,6 +175,13 @@ void control_load(struct master *master, struct plugin *plugin, worker_answer *d
 void control_load_missing(struct process *process);
 void control_unload(struct master *master, struct plugin *plugin, worker_answer *done,
                     void *arg);
+
+/* ---- status.c ---- */
+
+/* The host's status; `done` gets it once. */
+void control_status(struct master *master, worker_answer *done, void *arg);
+/* "127.0.0.1:5050", "otlp=127.0.0.1:4318": as they could be written in host.conf. Owned. */
+struct json_t *control_listen_array(const struct plugin *plugin);
 
 /* ---- apply.c ---- */
 
