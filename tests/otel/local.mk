@@ -20,7 +20,7 @@ TESTS += $(meter_tests)
 # traces, logs and what they stand on
 EXTRA_DIST += tests/fake/pipeline.h
 core_tests = \
-	%D%/test-baggage %D%/test-context %D%/test-log %D%/test-propagation %D%/test-resource \
+	%D%/test-baggage %D%/test-context %D%/test-diag %D%/test-log %D%/test-propagation %D%/test-resource \
 	%D%/test-sampler %D%/test-span %D%/test-thread %D%/test-value
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
@@ -28,6 +28,8 @@ TESTS += $(core_tests)
 %C%_test_baggage_LDADD = $(otel_test_ldadd)
 %C%_test_context_CPPFLAGS = $(otel_test_cppflags)
 %C%_test_context_LDADD = $(otel_test_ldadd)
+%C%_test_diag_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_diag_LDADD = $(otel_test_ldadd)
 %C%_test_log_CPPFLAGS = $(otel_test_cppflags)
 %C%_test_log_LDADD = $(otel_test_ldadd)
 %C%_test_propagation_CPPFLAGS = $(otel_test_cppflags)
