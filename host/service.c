@@ -37,6 +37,7 @@ service_log(const struct host_service *service, int level, const char *fmt, ...)
 	va_end(ap);
 }
 
+OTEL_PRINTF(3, 0)
 static void
 vlog(const struct svc_host *host, int level, const char *fmt, va_list ap)
 {

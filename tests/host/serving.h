@@ -36,6 +36,7 @@ static struct host_offload *pool;
 static int port;
 static char logged[4096];
 
+OTEL_PRINTF(3, 0)
 static inline void
 remember_log(void *arg, int level, const char *fmt, va_list ap)
 {
