@@ -112,6 +112,7 @@ check_flags(const struct mount *mount, const struct svc_plugin *table, const cha
 		mount->flags & SVC_CONCURRENT ? "set" : "not set");
 }
 
+OTEL_PRINTF(3, 0)
 static void
 log_of_service(void *arg, int level, const char *fmt, va_list ap)
 {
@@ -338,6 +339,7 @@ forget_copy(struct mount *mount, unsigned number)
 	unlink(path);
 }
 
+OTEL_PRINTF(2, 3)
 static void
 set_why(struct mount *mount, const char *fmt, ...)
 {
