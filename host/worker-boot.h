@@ -118,7 +118,7 @@ struct worker_crash {
 		[WORKER_CRASH_FRAMES]; /* [0] the instruction that failed, then return addresses */
 };
 
-/* The worker's own: returns the exit status. */
+/* The worker's own: takes *boot and returns the exit status. */
 int worker_main(struct worker_boot *boot);
 
 /* Reads FD of `--worker` and closes it. 0 and an owned *out, or a negative errno with *err. */

@@ -660,5 +660,6 @@ worker_main(struct worker_boot *boot)
 	if (!is_all_gone(&worker))
 		worker_abandon(EXIT_SUCCESS);
 	tear_down(&worker);
+	worker_boot_free(boot);
 	return EXIT_SUCCESS;
 }
