@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An exchange as its owner sees it: strings, memory, and calls that are checked here and done by the
- * protocol.
+ * An exchange as its owner sees it: strings, memory, and calls that are checked here and done by
+ * the protocol.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -5,8 +5,8 @@
 #include <strings.h>
 
 /*
- * One table for all classes: the parser asks once per byte. Letters and digits are in all of them; what
- * is named below differs.
+ * One table for all classes: the parser asks once per byte. Letters and digits are in all of
+ * them; what is named below differs.
  */
 #define T HTTP_TOKEN
 #define V HTTP_VALUE

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1.1: one request after the other out of the input, one answer after the other into the output.
+ * HTTP/1.1: one request after the other out of the input, one answer after the other into the
+ * output.
  *
  *   HEAD ──► BODY ─────► OWNED ──done──► HEAD   (LINGER or FLUSH when the connection is to end)
  *     │                    ▲        └──► SKIP ──► HEAD   (a rest of the body is in the way)
  *     └────► STREAMED ─────┘ the owner has read all
  *
- * The next head is looked at when the owner is done with the exchange before it, so answers are in order
- * by themselves; what the client has pipelined waits in the input, which is bounded.
+ * The next head is looked at when the owner is done with the exchange before it, so answers are
+ * in order by themselves; what the client has pipelined waits in the input, which is bounded.
  */
 #include <errno.h>
 #include <string.h>
@@ -405,8 +406,14 @@ h1_head(struct http_conn *conn)
 	if (http_conn_queued(conn) >= HTTP_OUT_FULL &&
 	    (http_conn_flush(conn) < 0 || http_conn_queued(conn) >= HTTP_OUT_FULL))
 		return false;
-	start = in->data + in->start;
 	len = in->end - in->start;
+	if (in->start > HTTP_IN_EXTRA - HTTP_TRAILER_SIZE) {
+		/* Wherever the head ends, there must be room for chunk lines and trailers. */
+		memmove(in->data, in->data + in->start, len);
+		in->start = 0;
+		in->end = len;
+	}
+	start = in->data + in->start;
 	if (conn->is_fresh && len >= 4 && memcmp(start, "PRI ", 4) == 0) {
 		if (http_h2_start(conn) < 0)
 			http_conn_close(conn, true);

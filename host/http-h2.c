@@ -2,13 +2,14 @@
 /*
  * HTTP/2: nghttp2 does frames, header compression and flow control; here streams become exchanges.
  *
- * A stream outlives its exchange when an answer is still being sent, and an exchange its stream when the client
- * resets it. The owner's calls only submit: frames are made in http_h2_run, from the loop, so no owner is
- * ever called back from within a call of its own.
+ * A stream outlives its exchange when an answer is still being sent, and an exchange its stream
+ * when the client resets it. The owner's calls only submit: frames are made in http_h2_run, from
+ * the loop, so no owner is ever called back from within a call of its own.
  *
- * Bounds: streams and header lists by SETTINGS and counted again; bodies by max_body, those that are
- * streamed by the window, which opens as the owner reads; answers by HTTP_OUT_FULL per stream; floods of
- * PING and SETTINGS by nghttp2; resets (what the client does to make us work in vain) by RESETS_MAX.
+ * Bounds: streams and header lists by SETTINGS and counted again; bodies by max_body, those that
+ * are streamed by the window, which opens as the owner reads; answers by HTTP_OUT_FULL per
+ * stream; floods of PING and SETTINGS by nghttp2; resets (what the client does to make us work in
+ * vain) by RESETS_MAX.
  */
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
@@ -391,7 +392,9 @@ stream_refuse(struct http_stream *stream, const struct http_refusal *no)
 
 /* ---- requests ---- */
 
-/* RFC 9113 section 8.2.3: cookies come in crumbs, and are one line again for those who read them. */
+/*
+ * RFC 9113 section 8.2.3: cookies come in crumbs, and are one line again for those who read them.
+ */
 static int
 stream_join_cookies(struct http_slot *slot)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A head is parsed in one go when it is complete, which makes it irrelevant how it was cut into packets.
- * While it is not, each new line end lets the same code run without writing, so that nonsense is
- * refused at once and not at the deadline; max_fields bounds how often.
+ * A head is parsed in one go when it is complete, which makes it irrelevant how it was cut into
+ * packets. While it is not, each new line end lets the same code run without writing, so that
+ * nonsense is refused at once and not at the deadline; max_fields bounds how often.
  */
 #include "http-parse.h"
 

@@ -2,12 +2,14 @@
 /*
  * host/http-parse.h - HTTP/1 requests out of bytes, strictly (RFC 9112).
  *
- * Does no I/O and allocates nothing: results point into the caller's buffer, where delimiters become NULs. What
- * two implementations might read differently is refused, since that is how requests are smuggled: both
- * Content-Length and Transfer-Encoding, a space before the colon, folded lines, numbers that are not plain digits.
- * A bare LF ends a line of a head, as everywhere, but not one of a chunk or trailer.
+ * Does no I/O and allocates nothing: results point into the caller's buffer, where delimiters
+ * become NULs. What two implementations might read differently is refused, since that is how
+ * requests are smuggled: both Content-Length and Transfer-Encoding, a space before the colon,
+ * folded lines, numbers that are not plain digits. A bare LF ends a line of a head, as
+ * everywhere, but not one of a chunk or trailer.
  *
- * Parsers return how many bytes they took, 0 when they need more, or -EBADMSG with *no telling the answer.
+ * Parsers return how many bytes they took, 0 when they need more, or -EBADMSG with *no telling
+ * the answer.
  */
 #ifndef HOST_HTTP_PARSE_H
 #define HOST_HTTP_PARSE_H
@@ -49,8 +51,9 @@ struct http_head {
 };
 
 /*
- * A head, the empty lines before it included. `seen` is the len of the last call for the same head that
- * returned 0, so that bytes are not looked at twice; mistakes are found at the end of their line.
+ * A head, the empty lines before it included. `seen` is the len of the last call for the same
+ * head that returned 0, so that bytes are not looked at twice; mistakes are found at the end of
+ * their line.
  */
 long http_head_parse(struct http_head *head, char *buf, size_t len, size_t seen,
                      struct http_refusal *no);
@@ -60,8 +63,8 @@ int http_target_parse(struct http_target *uri, const char *method, const char *t
                       size_t len, struct http_refusal *no);
 
 /*
- * Decodes %XX and resolves "." and ".." into out, which has room for len + 1. Its length; -EBADMSG for bad escapes,
- * %00 and what leads above the root.
+ * Decodes %XX and resolves "." and ".." into out, which has room for len + 1. Its length;
+ * -EBADMSG for bad escapes, %00 and what leads above the root.
  */
 long http_path_decode(char *out, const char *path, size_t len, struct http_refusal *no);
 
@@ -89,7 +92,10 @@ enum http_chunk {
 int http_chunked_next(struct http_chunked *chunked, const char **pos, const char *end,
                       const char **data, size_t *n, struct http_refusal *no);
 
-/* The trailers and the empty line that ends them; more than max_len bytes or *n lines are refused. *n is then how many. */
+/*
+ * The trailers and the empty line that ends them; more than max_len bytes or *n lines are
+ * refused. *n is then how many.
+ */
 long http_trailers_parse(char *buf, size_t len, size_t max_len, struct http_field *fields,
                          size_t *n, struct http_refusal *no);
 

@@ -9,12 +9,12 @@
  *   http-h1-reply.c  and what they are told
  *   http-h2.c        HTTP/2 over nghttp2
  *
- * A connection that waits for a request is struct http_conn and nothing else: buffers and exchanges are
- * lent to it from pools while there is something to hold.
+ * A connection that waits for a request is struct http_conn and nothing else: buffers and
+ * exchanges are lent to it from pools while there is something to hold.
  *
- * When a client leaves, its exchanges are detached (slot->conn is NULL) and the connection ends at once; an exchange
- * ends with http_exchange_done. Code that calls back holds the connection by http_conn_enter, since
- * callbacks may end it.
+ * When a client leaves, its exchanges are detached (slot->conn is NULL) and the connection ends
+ * at once; an exchange ends with http_exchange_done. Code that calls back holds the connection by
+ * http_conn_enter, since callbacks may end it.
  */
 #ifndef HOST_HTTP_PRIV_H
 #define HOST_HTTP_PRIV_H
@@ -55,8 +55,8 @@ enum http_wait {
 };
 
 /*
- * Deadlines of one kind are all equally long, so a list per kind, appended to, is sorted, and one coarse tick
- * looks at the heads of the lists.
+ * Deadlines of one kind are all equally long, so a list per kind, appended to, is sorted, and one
+ * coarse tick looks at the heads of the lists.
  */
 struct http_timer {
 	TAILQ_ENTRY(http_timer) link;
@@ -235,8 +235,8 @@ void http_conn_enter(struct http_conn *conn);
 /* Writes what was queued, arms what is to be waited for; the connection may be gone afterwards. */
 void http_conn_leave(struct http_conn *conn);
 /*
- * Queues data; outside of http_conn_enter it is written at once with all that is queued. Failing it returns
- * -ECANCELED or -ENOMEM, and the connection is closed, its HTTP/1 exchange detached.
+ * Queues data; outside of http_conn_enter it is written at once with all that is queued. Failing
+ * it returns -ECANCELED or -ENOMEM, and the connection is closed, its HTTP/1 exchange detached.
  */
 int http_conn_write(struct http_conn *conn, const void *data, size_t len);
 int http_conn_flush(
@@ -246,7 +246,10 @@ int http_conn_queue(struct http_conn *conn, const void *data, size_t len);
 int http_conn_send(struct http_conn *conn, const void *data, size_t len);
 /* After input was taken: reads on. */
 void http_conn_rearm(struct http_conn *conn);
-/* Room for len bytes at the queue's end, to be counted by adding to conn->out->end. NULL without memory. */
+/*
+ * Room for len bytes at the queue's end, to be counted by adding to conn->out->end. NULL without
+ * memory.
+ */
 char *http_conn_reserve(struct http_conn *conn, size_t len);
 size_t http_conn_queued(const struct http_conn *conn);
 /* Has http_conn_kicked called by the loop. */
@@ -309,7 +312,10 @@ void http_h1_run(struct http_conn *conn);
 /* Answers, tells the exchange's owner if there is one, and closes. */
 void http_h1_refuse(struct http_conn *conn, const struct http_refusal *no);
 
-/* Turns a connection that began with the preface into one of h2; its input is taken over. -ENOMEM. */
+/*
+ * Turns a connection that began with the preface into one of h2; its input is taken over.
+ * -ENOMEM.
+ */
 int http_h2_start(struct http_conn *conn);
 void http_h2_input(struct http_conn *conn, const void *data, size_t len);
 /* Sends what nghttp2 has, tells owners what has happened. */

@@ -2,8 +2,8 @@
 /*
  * What connections share: listeners, deadlines, pools of buffers, the drain.
  *
- * Pools are stacks, so that a busy server goes on with the few buffers that are warm, and they keep no
- * more than a batch of them.
+ * Pools are stacks, so that a busy server goes on with the few buffers that are warm, and they
+ * keep no more than a batch of them.
  */
 #include "http-server.h"
 

@@ -2,24 +2,25 @@
 /*
  * host/http-server.h - HTTP/1.1 and HTTP/2 (prior knowledge) on one event loop.
  *
- * A server owns listeners and connections. Each request is an exchange: the server fills it in and tells
- * its owner through struct http_ops; the owner replies, then calls http_exchange_done, whatever happened
- * to the connection meanwhile. Until then the exchange, its strings and its arena stay valid.
+ * A server owns listeners and connections. Each request is an exchange: the server fills it in
+ * and tells its owner through struct http_ops; the owner replies, then calls http_exchange_done,
+ * whatever happened to the connection meanwhile. Until then the exchange, its strings and its
+ * arena stay valid.
  *
  *   on_head ──► (body arrives) ──► on_ready ──► http_reply ──► http_exchange_done
  *      │                              ▲   │
  *      └─ HTTP_STREAM: on_ready at once   └─ http_reply_begin, _write..., _trailer, _end
  *
- * Rules. Everything is [loop], on the thread of the server's event_base. No callback is ever called from
- * within a call of the owner's: not on_gone from a write that fails, not the next pipelined request from
- * http_exchange_done. A callback may reply and finish at once; replies made inside callbacks
- * are written together when the batch of requests that was read has been served, so start
- * handlers right in on_ready. on_gone comes at most once, never after http_exchange_done, and never
- * after a call returned -ECANCELED, which says the same.
+ * Rules. Everything is [loop], on the thread of the server's event_base. No callback is ever
+ * called from within a call of the owner's: not on_gone from a write that fails, not the next
+ * pipelined request from http_exchange_done. A callback may reply and finish at once; replies
+ * made inside callbacks are written together when the batch of requests that was read has been
+ * served, so start handlers right in on_ready. on_gone comes at most once, never after
+ * http_exchange_done, and never after a call returned -ECANCELED, which says the same.
  *
- * Errors. -ECANCELED: the client has gone, nothing can be told it. -EALREADY: a reply was made already.
- * -EINVAL: what was given is not HTTP (a CR, LF, NUL or control character in a header, a bad name, a
- * status out of range). -EAGAIN: wait for on_writable or on_body. -ENOMEM.
+ * Errors. -ECANCELED: the client has gone, nothing can be told it. -EALREADY: a reply was made
+ * already. -EINVAL: what was given is not HTTP (a CR, LF, NUL or control character in a header, a
+ * bad name, a status out of range). -EAGAIN: wait for on_writable or on_body. -ENOMEM.
  */
 #ifndef HOST_HTTP_SERVER_H
 #define HOST_HTTP_SERVER_H
@@ -69,21 +70,25 @@ enum http_body {
 
 struct http_ops {
 	/*
-	 * The head is there and correct; the body is not. The place for admission: reply and finish at once
-	 * (x is gone then and the return value ignored), or say how the body shall come. Expect: 100-continue is
-	 * answered after this. NULL: HTTP_BUFFER.
+	 * The head is there and correct; the body is not. The place for admission: reply and
+	 * finish at once (x is gone then and the return value ignored), or say how the body shall
+	 * come. Expect: 100-continue is answered after this. NULL: HTTP_BUFFER.
 	 */
 	enum http_body (*on_head)(struct http_exchange *x);
 	/* Start working. */
 	void (*on_ready)(struct http_exchange *x);
-	/* Streamed: there is something to http_read(): bytes, or the end. May be NULL where nothing streams. */
+	/*
+	 * Streamed: there is something to http_read(): bytes, or the end. May be NULL where
+	 * nothing streams.
+	 */
 	void (*on_body)(struct http_exchange *x);
 	/* After -EAGAIN from http_reply_write: there is room again. */
 	void (*on_writable)(struct http_exchange *x);
 	/*
-	 * The exchange is over before its reply was: -ECONNRESET the client left (or closed its half, which is taken for it), -ETIMEDOUT it was too
-	 * slow, -EBADMSG or -EMSGSIZE its body was refused (and that answered). It may come before
-	 * on_ready, which then never comes. Replying is -ECANCELED; http_exchange_done is still due.
+	 * The exchange is over before its reply was: -ECONNRESET the client left (closing its
+	 * half is taken for that), -ETIMEDOUT it was too slow, -EBADMSG or -EMSGSIZE its body was
+	 * refused, -ENOMEM. It may come before on_ready, which then never comes. Replying is
+	 * -ECANCELED; http_exchange_done is still due.
 	 */
 	void (*on_gone)(struct http_exchange *x, int why);
 };
@@ -138,16 +143,16 @@ OTEL_MUST_USE int http_server_listen(struct http_server *server,
                                      struct http_listener **out, struct otel_error *err);
 
 /*
- * Stops to accept (the listening fds are closed), answers what comes with Connection: close (h2: GOAWAY),
- * closes connections that were quiet for quiet_ms, and calls done(arg) when none is left; from the loop, never
- * from within this call.
+ * Stops to accept (the listening fds are closed), answers what comes with Connection: close (h2:
+ * GOAWAY), closes connections that were quiet for quiet_ms, and calls done(arg) when none is
+ * left; from the loop, never from within this call.
  */
 void http_server_drain(struct http_server *server, uint32_t quiet_ms,
                        void (*done)(void *arg), void *arg);
 
 /*
- * Cuts all connections and calls on_gone for the exchanges that live. What memory these need stays until their
- * http_exchange_done. NULL is fine.
+ * Cuts all connections and calls on_gone for the exchanges that live. What memory these need
+ * stays until their http_exchange_done. NULL is fine.
  */
 void http_server_free(struct http_server *server);
 
@@ -165,7 +170,9 @@ void http_listener_set_max_body(struct http_listener *listener, size_t max_body)
 const char *http_exchange_field(const struct http_exchange *x, const char *name,
                                 size_t i);
 
-/* Borrows the client's address, "127.0.0.1", "::1", "" for a unix socket; made at the first call. */
+/*
+ * Borrows the client's address, "127.0.0.1", "::1", "" for a unix socket; made at the first call.
+ */
 const char *http_exchange_peer(struct http_exchange *x);
 int http_exchange_peer_port(const struct http_exchange *x);
 
@@ -176,15 +183,16 @@ void *http_exchange_alloc(struct http_exchange *x, size_t size);
 bool http_exchange_is_gone(const struct http_exchange *x);
 
 /*
- * Streamed bodies: moves the next bytes into buf. How many, 0 at the end (trailers are there then), -EAGAIN
- * when none are there yet (on_body follows), -ECANCELED.
+ * Streamed bodies: moves the next bytes into buf. How many, 0 at the end (trailers are there
+ * then), -EAGAIN when none are there yet (on_body follows), -ECANCELED.
  */
 long http_read(struct http_exchange *x, void *buf, size_t size);
 
 /*
- * The whole answer. Date, Server, Content-Length and Connection are added; in `fields` a Date or Server replaces ours,
- * framing lines (Content-Length, Transfer-Encoding, Keep-Alive, Upgrade) are left out, `Connection: close`
- * is honoured. HEAD, 204 and 304 have no body, whatever is given. All is copied.
+ * The whole answer. Date, Server, Content-Length and Connection are added; in `fields` a Date or
+ * Server replaces ours, framing lines (Content-Length, Transfer-Encoding, Keep-Alive, Upgrade)
+ * are left out, `Connection: close` is honoured. HEAD, 204 and 304 have no body, whatever is
+ * given. All is copied.
  */
 int http_reply(struct http_exchange *x, int status, const struct http_field *fields,
                size_t n, const void *body, size_t len);
@@ -196,7 +204,10 @@ int http_reply_busy(struct http_exchange *x, int retry_after_s, const char *text
 int http_reply_begin(struct http_exchange *x, int status, const struct http_field *fields,
                      size_t n);
 
-/* Takes some or all of it: how many bytes (never 0 unless len is 0), -EAGAIN (on_writable follows), or an error. */
+/*
+ * Takes some or all of it: how many bytes (never 0 unless len is 0), -EAGAIN (on_writable
+ * follows), or an error.
+ */
 long http_reply_write(struct http_exchange *x, const void *data, size_t len);
 
 /* Adds a trailer line, sent by end. Left out where the protocol has none (HTTP/1.0). */
@@ -208,8 +219,9 @@ int http_reply_end(struct http_exchange *x);
 bool http_exchange_is_replied(const struct http_exchange *x);
 
 /*
- * The owner's last word, due exactly once for each exchange that on_head or on_ready has shown. Without a reply
- * the client gets a 500; one begun and not ended is cut off so that the client can tell.
+ * The owner's last word, due exactly once for each exchange that on_head or on_ready has shown.
+ * Without a reply the client gets a 500; one begun and not ended is cut off so that the client
+ * can tell.
  */
 void http_exchange_done(struct http_exchange *x);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench-http PORT - the HTTP server alone: one loop, a JSON body of 103 bytes, to be set beside nginx's `return 200`.
+ * bench-http PORT - the HTTP server alone: one loop, a JSON body of 103 bytes, to be set beside
+ * nginx's `return 200`.
  *
  * GET /quit ends it and prints the CPU time per request.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests, whole and cut in two where the first byte says: both ways must end alike, and what is accepted
- * must be what it claims to be.
+ * Requests, whole and cut in two where the first byte says: both ways must end alike, and what is
+ * accepted must be what it claims to be.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection's bytes, HTTP/1.1 or HTTP/2, through the whole server: nothing may crash, leak an exchange or
- * call back in the wrong order.
+ * A connection's bytes, HTTP/1.1 or HTTP/2, through the whole server: nothing may crash, leak an
+ * exchange or call back in the wrong order.
  */
 #include <string.h>
 #include <sys/socket.h>

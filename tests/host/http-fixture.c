@@ -165,7 +165,10 @@ fixture_turn(struct fixture *f)
 void
 fixture_settle(struct fixture *f)
 {
-	/* Loopback delivers within the call that sends, so a few rounds without waiting see everything. */
+	/*
+	 * Loopback delivers within the call that sends, so a few rounds without waiting see
+	 * everything.
+	 */
 	for (int i = 0; i < 8; i++)
 		event_base_loop(f->base, EVLOOP_NONBLOCK);
 }

@@ -43,7 +43,10 @@ void fixture_init(struct fixture *f, const struct http_limits *limits);
 void fixture_fini(struct fixture *f);
 /* Answers 200 "held" and finishes the i-th held exchange. */
 void fixture_answer(struct fixture *f, unsigned i);
-/* One turn of the loop, which waits for something to happen; fails the test after ten seconds of nothing. */
+/*
+ * One turn of the loop, which waits for something to happen; fails the test after ten seconds of
+ * nothing.
+ */
 void fixture_turn(struct fixture *f);
 /* Lets everything happen that can happen at once. */
 void fixture_settle(struct fixture *f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server with the nth allocation failing, for every n, and in the steady state with none at all.
+ * The server with the nth allocation failing, for every n, and in the steady state with none at
+ * all.
  *
  * The program is linked with --wrap, so that what the server's own files allocate is counted.
  */

@@ -61,7 +61,10 @@ head_status(struct input *in, size_t cut)
 	return r < 0 ? in->no.status : 200;
 }
 
-/* What is wrong with the body only shows later; the cases say it with the first status all the same. */
+/*
+ * What is wrong with the body only shows later; the cases say it with the first status all the
+ * same.
+ */
 static bool
 is_about_body(const struct http_case *c)
 {

@@ -227,6 +227,52 @@ START_TEST(bodies_of_every_size_arrive)
 }
 END_TEST
 
+START_TEST(long_trailers_fit_behind_a_full_buffer)
+{
+	static char bytes[32768], line[128];
+	struct fixture f;
+	struct client *c;
+	size_t len = 0, last = strlen(POST("/stream", "Transfer-Encoding: chunked\r\n"));
+	char buf[16];
+
+	fixture_init(&f, NULL);
+	for (int streamed = 0; streamed < 2; streamed++) {
+		c = client_new(&f);
+		/* The last head ends where the buffer does. */
+		for (len = 0; len + 100 < sizeof bytes - last; len += strlen(GET("/")))
+			memcpy(bytes + len, GET("/"), strlen(GET("/")));
+		memset(bytes + len, '\n', sizeof bytes - last - len);
+		memcpy(bytes + sizeof bytes - last,
+		       streamed ? POST("/stream", "Transfer-Encoding: chunked\r\n")
+		                : POST("/a00000", "Transfer-Encoding: chunked\r\n"),
+		       last);
+		client_send(c, bytes, sizeof bytes);
+		fixture_settle(&f);
+		client_say(c, "5\r\nhello\r\n0\r\n");
+		for (int i = 0; i < 20; i++) {
+			snprintf(line, sizeof line, "X: %0100d\r\n", i);
+			client_say(c, line);
+			fixture_settle(&f);
+		}
+		if (streamed) {
+			AWAIT(&f, f.n_held == 1);
+			ck_assert_int_eq(http_read(f.held[0], buf, sizeof buf), 5);
+			ck_assert_int_eq(http_read(f.held[0], buf, sizeof buf), -EAGAIN);
+		}
+		client_say(c, "\r\n");
+		if (streamed) {
+			fixture_settle(&f);
+			ck_assert_int_eq(http_read(f.held[0], buf, sizeof buf), 0);
+			ck_assert_uint_eq(f.held[0]->n_trailers, 20);
+			fixture_answer(&f, 0);
+		}
+		AWAIT(&f, client_count(c, streamed ? "held" : "5 hello X=0"));
+		client_leave(c, false);
+	}
+	fixture_fini(&f);
+}
+END_TEST
+
 START_TEST(body_beyond_the_limit_is_refused)
 {
 	static char body[100001];
@@ -1013,6 +1059,7 @@ main(void)
 	tcase_add_test(exchange, pipelined_requests_are_answered_in_order);
 	tcase_add_test(exchange, flood_of_pipelined_requests_is_answered_whole);
 	tcase_add_test(exchange, bodies_of_every_size_arrive);
+	tcase_add_test(exchange, long_trailers_fit_behind_a_full_buffer);
 	tcase_add_test(exchange, body_beyond_the_limit_is_refused);
 	tcase_add_test(exchange, admission_comes_before_the_body);
 	tcase_add_test(exchange, expectation_is_met_after_admission);
