@@ -22,7 +22,6 @@
 #include "pipeline_priv.h"
 
 enum {
-	LAST_TRY_MS = 1000,    /* at shutdown, for a receiver that failed the last time */
 	DROPS_SAID_MS = 60000, /* a full queue is told of again after that long */
 	STALL_MS = 100,        /* patience with a push that was interrupted halfway */
 };
@@ -79,6 +78,28 @@ count(atomic_uint_fast64_t *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
+/* ---- orders: to flush, to end ---- */
+
+static bool
+flush_pending(struct otelp_lane *lane, uint64_t *ticket)
+{
+	bool pending;
+
+	pthread_mutex_lock(&lane->lock);
+	*ticket = lane->flush_asked;
+	pending = lane->flush_asked != lane->flush_done;
+	pthread_mutex_unlock(&lane->lock);
+	return pending;
+}
+
+static bool
+has_orders(struct otelp_lane *lane)
+{
+	uint64_t ticket;
+
+	return atomic_load(&lane->stopping) || flush_pending(lane, &ticket);
+}
+
 /* ---- exporting ---- */
 
 /* How long an export may take now: INT_MAX is no limit, 0 is that there is no time left. */
@@ -92,8 +113,8 @@ export_time(const struct otelp_lane *lane)
 		left -= otelp_monotonic_ms();
 		if (left <= 0)
 			return 0;
-		if (lane->failing && left > LAST_TRY_MS)
-			left = LAST_TRY_MS;
+		if (lane->failing && left > OTELP_LAST_TRY_MS)
+			left = OTELP_LAST_TRY_MS;
 		if (left < limit)
 			limit = left;
 	}
@@ -173,6 +194,8 @@ export_now(struct otelp_lane *lane, size_t n, uint64_t items)
 	count(&lane->batches, 1);
 	if (r < 0) {
 		count(&lane->dropped_export, items);
+		if (has_orders(lane)) /* which came while this went on, and mean it too */
+			lane->late_result = r;
 	} else {
 		uint64_t rejected = (uint64_t)r < items ? (uint64_t)r : items;
 
@@ -270,26 +293,6 @@ otelp_lane_wake(struct otelp_lane *lane)
 		futex(&lane->asleep, FUTEX_WAKE_PRIVATE, 1, NULL);
 }
 
-static bool
-flush_pending(struct otelp_lane *lane, uint64_t *ticket)
-{
-	bool pending;
-
-	pthread_mutex_lock(&lane->lock);
-	*ticket = lane->flush_asked;
-	pending = lane->flush_asked != lane->flush_done;
-	pthread_mutex_unlock(&lane->lock);
-	return pending;
-}
-
-static bool
-has_orders(struct otelp_lane *lane)
-{
-	uint64_t ticket;
-
-	return atomic_load(&lane->stopping) || flush_pending(lane, &ticket);
-}
-
 /* Sleeps until `due_ms`, or until there is a full batch or an order. */
 static void
 sleep_until(struct otelp_lane *lane, int64_t due_ms)
@@ -311,6 +314,9 @@ flush(struct otelp_lane *lane, uint64_t ticket)
 {
 	int r = export_all(lane);
 
+	if (!r)
+		r = lane->late_result;
+	lane->late_result = 0;
 	pthread_mutex_lock(&lane->lock);
 	lane->flush_done = ticket;
 	lane->flush_result = r;

@@ -18,6 +18,10 @@
 #include "queue_priv.h"
 #include <otel/sdk.h>
 
+enum {
+	OTELP_LAST_TRY_MS = 1000
+}; /* at shutdown, for a receiver that failed the last time */
+
 struct otelp_lane {
 	/* immutable once started: */
 	struct otel_pipeline *pipeline;
@@ -31,6 +35,7 @@ struct otelp_lane {
 	struct otelp_queue queue;
 	atomic_int asleep;     /* 1 while the thread sleeps, or is about to: the futex */
 	atomic_bool exporting; /* inside the exporter: what it records is not recorded */
+	atomic_bool failing;   /* the last export failed, and that has been said */
 	atomic_bool closed;    /* after shutdown: nothing enters */
 	atomic_bool stopping;  /* the thread drains and ends */
 	atomic_int_fast64_t deadline_ms; /* of the shutdown, monotonic */
@@ -58,7 +63,7 @@ struct otelp_lane {
 	};
 	struct otel_metric_data *metrics;
 	size_t metrics_size; /* allocated, in elements */
-	bool failing;        /* the last export failed, and that has been said */
+	int late_result;     /* of an export during which a flush was asked for */
 	uint64_t lost;       /* items, since it fails */
 	uint64_t drops_seen; /* dropped_queue, when last looked at */
 	int64_t drops_said_ms;

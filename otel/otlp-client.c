@@ -611,7 +611,7 @@ static enum verdict
 judge_without_status(struct otelp_otlp_client *c, struct otelp_otlp_answer *answer,
                      struct otel_error *why)
 {
-	long status = 0;
+	long status = 0, version = 0;
 
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status == 200 && is_type(c, "application/grpc")) {
@@ -620,7 +620,10 @@ judge_without_status(struct otelp_otlp_client *c, struct otelp_otlp_answer *answ
 		otel_error_set(why, -EIO, "the answer broke off");
 		return RETRY;
 	}
-	otel_error_set(why, -EIO, "HTTP status %ld without a grpc-status", status);
+	curl_easy_getinfo(c->easy, CURLINFO_HTTP_VERSION, &version);
+	otel_error_set(why, -EIO, "HTTP status %ld without a grpc-status%s", status,
+	               version >= CURL_HTTP_VERSION_2_0 ? ""
+	                                                : "; it does not speak HTTP/2");
 	answer->retry_after_ms = c->retry_after_ms;
 	return status == 429 || (status >= 502 && status <= 504) ? RETRY : REFUSED;
 }

@@ -92,17 +92,32 @@ open_list(struct otelp_encoder *e, const char *key)
 
 /* ---- values ---- */
 
+/* How much of the text stands in JSON as it is, without a look at more than its bytes. */
+static size_t
+plain_len(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && text[n] >= ' ' && text[n] < 0x7f && text[n] != '"' &&
+	       text[n] != '\\')
+		n++;
+	return n;
+}
+
 static void
 put_quoted(struct otelp_encoder *e, const char *text, size_t len)
 {
 	put_char(e, '"');
 	for (size_t i = 0; i < len && !e->error;) {
 		unsigned char c = (unsigned char)text[i];
-		size_t n = otelp_utf8_len(text + i, len - i);
+		size_t n = plain_len(text + i, len - i);
 		char escaped[8];
 
-		if (!n) {
+		if (n) {
+			put_raw(e, text + i, n);
+		} else if (!(n = otelp_utf8_len(text + i, len - i))) {
 			put_text(e, "\xef\xbf\xbd");
+			n = 1;
 		} else if (c == '"' || c == '\\') {
 			snprintf(escaped, sizeof escaped, "\\%c", c);
 			put_text(e, escaped);
@@ -112,7 +127,7 @@ put_quoted(struct otelp_encoder *e, const char *text, size_t len)
 		} else {
 			put_raw(e, text + i, n);
 		}
-		i += n ? n : 1;
+		i += n;
 	}
 	put_char(e, '"');
 }

@@ -312,6 +312,11 @@ otel_pipeline_flush(struct otel_pipeline *p, int timeout_ms)
 static int
 end_lane(struct otelp_lane *lane, int64_t interrupt_ms, int64_t give_up_ms)
 {
+	int64_t last_try_ms = otelp_deadline_ms(OTELP_LAST_TRY_MS);
+
+	/* It may be in the middle of trying again and again. */
+	if (atomic_load(&lane->failing) && last_try_ms < interrupt_ms)
+		interrupt_ms = last_try_ms;
 	if (!otelp_lane_wait_end(lane, interrupt_ms) && lane->exporter->interrupt)
 		lane->exporter->interrupt(lane->exporter);
 	if (!otelp_lane_wait_end(lane, give_up_ms)) {

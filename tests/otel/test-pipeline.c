@@ -576,6 +576,25 @@ START_TEST(a_receiver_that_fails_gets_little_of_the_last_time)
 }
 END_TEST
 
+START_TEST(a_receiver_that_fails_and_hangs_does_not_hold_up_the_end)
+{
+	int64_t began;
+
+	start_with(OTEL_SIGNAL_TRACES);
+	set_mode(FAIL);
+	spans(1);
+	ck_assert_int_eq(otel_pipeline_flush(pipeline, 5000), -EIO);
+	set_mode(HANG);
+	spans(512);
+	await(&fake.entered, 2);
+	began = otelp_monotonic_ms();
+	ck_assert_int_lt(otel_pipeline_shutdown(pipeline, 60000), 0);
+	ck_assert_int_lt(otelp_monotonic_ms() - began, 10000);
+	ck_assert_uint_eq(TRACES.dropped_export, 513);
+	finish();
+}
+END_TEST
+
 /* ---- fork ---- */
 
 static int
@@ -745,6 +764,8 @@ main(void)
 	tcase_add_test(end, a_thread_that_never_returns_is_left_behind);
 	tcase_add_test(end, time_left_at_shutdown_bounds_an_export);
 	tcase_add_test(end, a_receiver_that_fails_gets_little_of_the_last_time);
+	tcase_add_test(end, a_receiver_that_fails_and_hangs_does_not_hold_up_the_end);
+	tcase_set_timeout(end, 30);
 	suite_add_tcase(suite, end);
 	tcase_add_checked_fixture(forks, setup, NULL);
 	tcase_add_test(forks, a_child_exports_its_own_spans_and_not_the_parent_s);
