@@ -378,7 +378,10 @@ apply_set(struct reader *r, const char *set)
 	if (equals)
 		*equals = '\0';
 	cut = equals ? cut_of(text) : NULL;
-	if (!cut || cut == text || !cut[1]) {
+	if (!ini_is_text(set)) {
+		host_problems_add(r->problems,
+		                  "--set: expected UTF-8, found bytes that are none");
+	} else if (!cut || cut == text || !cut[1]) {
 		host_problems_add(
 			r->problems,
 			"--set %s: expected SECTION.KEY=VALUE, such as host.workers=2 or "
@@ -397,22 +400,46 @@ apply_set(struct reader *r, const char *set)
 
 /* ---- reading all of it ---- */
 
+static void
+reader_init(struct reader *r, const char *file, struct host_problems *problems)
+{
+	*r = (struct reader){ .problems = problems, .conf = xcalloc(1, sizeof *r->conf) };
+	r->conf->file = xstrdup(file);
+	r->conf->folder = host_path_folder(file);
+}
+
+/* From lines to meaning; the reader is used up. */
+static struct host_conf *
+reader_finish(struct reader *r)
+{
+	read_sections(r);
+	check_whole(r);
+	ini_fini(&r->ini);
+	return r->conf;
+}
+
 struct host_conf *
 host_conf_read_all(const char *file, const char *const *sets, size_t n_sets,
                    struct host_problems *problems)
 {
-	struct reader r = { .problems = problems };
+	struct reader r;
 
-	r.conf = xcalloc(1, sizeof *r.conf);
-	r.conf->file = xstrdup(file);
-	r.conf->folder = host_path_folder(file);
+	reader_init(&r, file, problems);
 	ini_read(&r.ini, file, problems);
 	for (size_t i = 0; i < n_sets; i++)
 		apply_set(&r, sets[i]);
-	read_sections(&r);
-	check_whole(&r);
-	ini_fini(&r.ini);
-	return r.conf;
+	return reader_finish(&r);
+}
+
+struct host_conf *
+host_conf_parse(const char *name, const char *text, size_t len,
+                struct host_problems *problems)
+{
+	struct reader r;
+
+	reader_init(&r, name, problems);
+	ini_parse(&r.ini, name, text, len, problems);
+	return reader_finish(&r);
 }
 
 int
@@ -434,12 +461,10 @@ char *
 host_conf_runtime_dir(const char *file, const char *const *sets, size_t n_sets)
 {
 	struct host_problems ignored = { NULL, 0 };
-	struct reader r = { .problems = &ignored };
 	char *runtime_dir;
+	struct reader r;
 
-	r.conf = xcalloc(1, sizeof *r.conf);
-	r.conf->file = xstrdup(file);
-	r.conf->folder = host_path_folder(file);
+	reader_init(&r, file, &ignored);
 	ini_read(&r.ini, file, &ignored);
 	for (size_t i = 0; i < n_sets; i++)
 		apply_set(&r, sets[i]);

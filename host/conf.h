@@ -139,6 +139,9 @@ OTEL_MUST_USE int host_conf_read(const char *file, const char *const *sets, size
 /* The same, and what could be read whatever the mistakes, for who wants to find more of them. Owned. */
 struct host_conf *host_conf_read_all(const char *file, const char *const *sets, size_t n_sets,
                                      struct host_problems *problems);
+/* The same of a text in memory that messages call `name`. Owned. */
+struct host_conf *host_conf_parse(const char *name, const char *text, size_t len,
+                                  struct host_problems *problems);
 void host_conf_free(struct host_conf *conf); /* NULL is fine */
 /* Only the runtime folder, mistakes elsewhere notwithstanding: for `status` while the file is being edited. Owned. */
 char *host_conf_runtime_dir(const char *file, const char *const *sets, size_t n_sets);

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +233,16 @@ fail:
 
 /* ---- lines ---- */
 
+bool
+ini_is_text(const char *text)
+{
+	json_t *json = json_string(
+		text); /* jansson's own measure, since workers get it as JSON */
+
+	json_decref(json);
+	return json != NULL;
+}
+
 /* Words with one space between them, in place. */
 static void
 squeeze(char *text)
@@ -355,6 +366,14 @@ read_pair(struct parser *p, char *line)
 		return;
 	}
 	value = read_value(p, name, equals + 1 + strspn(equals + 1, " \t"));
+	if (value && !ini_is_text(value)) {
+		host_problems_add(
+			p->problems,
+			"%s:%u: %s: expected UTF-8 in the variable, found bytes that are none",
+			p->name, p->line, name);
+		free(value);
+		value = NULL;
+	}
 	free(name);
 	snprintf(where, sizeof where, "%s:%u", p->name, p->line);
 	/* A wrong value keeps its place, so that its key is not said to be missing too. */
@@ -370,6 +389,13 @@ read_line(struct parser *p, char *line, size_t len)
 		host_problems_add(
 			p->problems,
 			"%s:%u: expected text, found a zero byte; is this the right file?",
+			p->name, p->line);
+		return;
+	}
+	if (!ini_is_text(line)) {
+		host_problems_add(
+			p->problems,
+			"%s:%u: expected UTF-8, found bytes that are none; save the file as UTF-8",
 			p->name, p->line);
 		return;
 	}

@@ -50,5 +50,7 @@ void ini_set(struct ini *ini, const char *section, const char *key, const char *
 struct ini_section *ini_section(const struct ini *ini, const char *name);
 struct ini_entry *ini_entry(const struct ini_section *section, const char *key);
 void ini_fini(struct ini *ini);
+/* Whether it is UTF-8. */
+bool ini_is_text(const char *text);
 
 #endif

@@ -186,6 +186,7 @@ master_remove_plugin(struct master *master, struct plugin *plugin)
 	free(plugin->current.copy);
 	free(plugin->previous.copy);
 	free(plugin->last_crash);
+	free(plugin->last_stall);
 	free(plugin->pending_crash);
 	free(plugin->failed);
 	free(plugin->instance_id);

@@ -59,6 +59,8 @@ struct plugin {
 	char *last_crash;    /* "SIGSEGV at app.c:12 (api)", with the stack below */
 	char *pending_crash; /* to be told to the next worker */
 	char *failed;        /* why it is left out */
+	int n_stalls;
+	char *last_stall; /* the stack of the last loop that it held up */
 };
 LIST_HEAD(plugin_list, plugin);
 

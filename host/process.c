@@ -130,6 +130,19 @@ on_loaded(struct worker *worker, const json_t *message)
 }
 
 static void
+on_stalled(struct worker *worker, const char *name, const json_t *message)
+{
+	const char *text = json_string_value(json_object_get(message, "text"));
+	struct plugin *plugin = master_plugin(worker->process->master, name);
+
+	if (!plugin)
+		return;
+	plugin->n_stalls++;
+	free(plugin->last_stall);
+	plugin->last_stall = text ? xstrdup(text) : NULL;
+}
+
+static void
 on_event(struct worker *worker, const char *event, const json_t *message)
 {
 	const char *plugin = json_string_value(json_object_get(message, "plugin"));
@@ -138,6 +151,8 @@ on_event(struct worker *worker, const char *event, const json_t *message)
 		on_ready(worker);
 	else if (!strcmp(event, "loaded"))
 		on_loaded(worker, message);
+	else if (!strcmp(event, "stalled") && plugin)
+		on_stalled(worker, plugin, message);
 	else if (!strcmp(event, "refused"))
 		host_log_about(HOST_DEBUG, plugin, "refused by process %s",
 		               worker->process->name);

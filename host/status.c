@@ -71,6 +71,8 @@ add_plugin_status(json_t *plugins, const struct plugin *plugin)
 	                            ? json_integer((json_int_t)plugin->crashed_unix_ms)
 	                            : json_null());
 	set_optional(json, "failed", plugin->failed);
+	json_object_set_new(json, "stalls", json_integer(plugin->n_stalls));
+	set_optional(json, "last_stall", plugin->last_stall);
 	set_optional(json, "instance_id", plugin->instance_id);
 	json_object_set_new(plugins, plugin->name, json);
 }

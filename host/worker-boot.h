@@ -23,7 +23,8 @@
  *	{"id","do":"reload","plugin":NAME[,"conf":{...}]}  from the configured path; conf: a new section
  *	                                        (host_plugin_to_json), NULL: as before. Answer: {"generation":3,
  *	                                        "copy_ms","try_ms","start_ms","swap_ms","drain_ms" ...}
- *	{"id","do":"load","conf":{...},"sockets":[{...}]}  a plugin that was not there; its sockets come as
+ *	{"id","do":"load","conf":{...},"sockets":[{...}],"instance_id"}
+ *	                                        a plugin that was not there; its sockets come as
  *	                                        SCM_RIGHTS with this line, in the order of "sockets", whose
  *	                                        "fd" are indices into them. Answer as for reload
  *	{"id","do":"unload","plugin":NAME}      stop it; its sockets are closed by the worker

@@ -37,3 +37,4 @@ noinst_PROGRAMS += %D%/fuzz-tracecontext %D%/fuzz-b3 %D%/fuzz-baggage %D%/fuzz-r
 endif
 
 include tests/fuzz/http.mk
+include tests/fuzz/conf.mk

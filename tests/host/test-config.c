@@ -111,6 +111,9 @@ static const struct {
 	  "characters themselves" },
 	{ "[host]\ndata_dir = ${A B}\n", NULL,
 	  "host.conf:2: [host] data_dir: expected the name of an environment variable in ${...}, found \"A B\"" },
+	{ "[host]\nuser = caf\xe9\n", NULL,
+	  "host.conf:2: expected UTF-8, found bytes that are none; save the file as UTF-8" },
+	{ "", "resource.a=caf\xe9", "--set: expected UTF-8, found bytes that are none" },
 	/* sections and keys */
 	{ "[hosts]\n", NULL,
 	  "host.conf:1: [hosts]: expected [host], [telemetry], [resource] or [plugin NAME], found an unknown "
