@@ -228,8 +228,10 @@ make_handle(struct host_client *client)
 	curl_easy_setopt(h->easy, CURLOPT_MAXAGE_CONN, MAX_IDLE_S);
 	/* Else giving a call up waits for the resolver's thread, on the loop. */
 	curl_easy_setopt(h->easy, CURLOPT_QUICK_EXIT, 1L);
-	if (!client->proxied)
+	if (!client->proxied) {
 		curl_easy_setopt(h->easy, CURLOPT_PROXY, "");
+		curl_easy_setopt(h->easy, CURLOPT_NOPROXY, "*"); /* no looking at the environment */
+	}
 	return h;
 }
 

@@ -111,7 +111,7 @@ timeout_of(const struct service_work *work, const struct svc_call *call)
 	int timeout = call->timeout_ms > 0 ? call->timeout_ms : DEFAULT_TIMEOUT_MS;
 	uint64_t now, left;
 
-	if (!work || !work->deadline_ms || work->kind != WORK_REQUEST)
+	if (!work || !work->deadline_ms || work->open_ended)
 		return timeout;
 	now = host_now_ms();
 	left = work->deadline_ms > now ? work->deadline_ms - now : 1;

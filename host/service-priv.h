@@ -38,7 +38,8 @@ struct service_work {
 	struct host_fiber *fiber;  /* NULL: not yet */
 	uint64_t deadline_ms;      /* host_now_ms(); 0: none */
 	enum work_kind kind;
-	bool dark; /* its calls are not traced, whatever the service's are */
+	bool open_ended; /* deadline_ms is a stream's grace, not the end of its time */
+	bool dark;       /* its calls are not traced, whatever the service's are */
 };
 
 TAILQ_HEAD(service_works, service_work);
@@ -87,7 +88,7 @@ struct host_service {
 	void (*on_drained)(void *arg);
 	void *on_drained_arg;
 	LIST_HEAD(, svc_timer) timers;
-	LIST_HEAD(, line) lines; /* mutexes and events */
+	LIST_HEAD(, line) lines;             /* mutexes and events */
 	STAILQ_HEAD(, service_task) pending; /* spawned by start(), to begin at attach */
 };
 

@@ -422,6 +422,7 @@ reply_begin(struct svc_request *pub, int status, const char *content_type)
 	/* A reply in pieces may last: the request's deadline is off, and it ends with its generation. */
 	TAILQ_REMOVE(&slot->requests, &r->work, link);
 	r->work.deadline_ms = host_now_ms() + STREAM_GRACE_MS;
+	r->work.open_ended = true;
 	TAILQ_INSERT_TAIL(&slot->streams, &r->work, link);
 	atomic_fetch_add_explicit(&slot->n_streams, 1, memory_order_relaxed);
 	if (slot->cancelled)

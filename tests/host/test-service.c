@@ -854,6 +854,39 @@ START_TEST(a_call_gets_what_is_left_of_the_requests_time)
 }
 END_TEST
 
+static int
+streams_and_asks(void *self, struct svc_request *req)
+{
+	struct svc_call call = { .timeout_ms = 600 }; /* longer than a stream's grace */
+	uint64_t before = host_now_ns();
+	char url[64];
+
+	(void)self;
+	if (strcmp(req->path, "/inner") == 0) {
+		svc_sleep(req->host, 100 * SECONDS);
+		return 0;
+	}
+	snprintf(url, sizeof url, "http://127.0.0.1:%d/inner", port);
+	call.url = url;
+	ck_assert_int_eq(svc_reply_begin(req, 200, "text/plain"), 0);
+	SVC_RESPONSE(rsp, svc_http(req->host, &call));
+	ck_assert_int_eq(rsp->error, -ETIMEDOUT);
+	ck_assert_uint_ge(host_now_ns() - before, 590000000);
+	ck_assert_int_eq(svc_reply_write(req, "ok", 2), 0);
+	return svc_reply_end(req);
+}
+
+START_TEST(a_call_from_a_stream_has_all_its_time)
+{
+	struct host_service_config config = { .plugin = PLUGIN(streams_and_asks),
+		                              .deadline_ms = 5 * SECONDS };
+
+	start_serving_with(&config);
+	ck_assert_ptr_nonnull(strstr(GET("/"), "ok"));
+	stop_serving();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -890,6 +923,7 @@ main(void)
 	tcase_add_test(tc, start_may_make_calls);
 	tcase_add_test(tc, services_may_call_each_other_on_one_loop);
 	tcase_add_test(tc, a_call_gets_what_is_left_of_the_requests_time);
+	tcase_add_test(tc, a_call_from_a_stream_has_all_its_time);
 	suite_add_tcase(suite, tc);
 	return check_main(suite);
 }
