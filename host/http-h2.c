@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "http-priv.h"
 
@@ -458,11 +459,13 @@ stream_fill(struct http_stream *stream, struct http_refusal *no)
 	x->listener = stream->conn->listener;
 	x->method = stream->method;
 	x->target = path;
-	x->host = stream->authority
-	                  ? stream->authority
-	                  : http_field_find(slot->fields, x->n_fields, "host", 0);
-	if (!x->host)
-		x->host = "";
+	x->host = http_field_find(slot->fields, x->n_fields, "host", 0);
+	if (x->host && stream->authority && strcasecmp(x->host, stream->authority) != 0) {
+		*no = (struct http_refusal){ 400, "the Host line is not the :authority" };
+		return -EBADMSG;
+	}
+	if (stream->authority || !x->host)
+		x->host = stream->authority ? stream->authority : "";
 	x->version = 20;
 	x->fields = slot->fields;
 	x->body = "";

@@ -521,6 +521,10 @@ START_TEST(bad_heads_are_refused)
 	ck_assert_int_eq(h2_get(&h2, "/%00")->status, 400);
 	ck_assert_uint_eq(h2_get(&h2, "http://b/")->code, NGHTTP2_PROTOCOL_ERROR);
 	ck_assert_int_eq(h2_get(&h2, path)->status, 414);
+	lines[4] = nv("host", "b"); /* another than :authority */
+	id = nghttp2_submit_request(h2.session, NULL, lines, 5, NULL, NULL);
+	H2_AWAIT(&h2, h2.answers[id].is_closed);
+	ck_assert_int_eq(h2.answers[id].status, 400);
 	lines[4] = nv("x", value);
 	id = nghttp2_submit_request(h2.session, NULL, lines, 5, NULL, NULL);
 	H2_AWAIT(&h2, h2.answers[id].is_closed);
