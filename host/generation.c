@@ -608,7 +608,7 @@ mount_fail(struct mount *mount, const char *why)
 	pthread_mutex_unlock(&mount->lock);
 }
 
-void
+int
 mount_stop(struct mount *mount, int grace_ms)
 {
 	struct load_report report = { 0 };
@@ -620,13 +620,14 @@ mount_stop(struct mount *mount, int grace_ms)
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += 1 + grace_ms / 1000;
 	if (pthread_mutex_timedlock(&mount->lock, &until) != 0)
-		return;
+		return -ETIMEDOUT;
 	set_why(mount, "this service has been stopped\n");
 	old = swap(mount, NULL, NULL);
 	atomic_store(&mount->state, MOUNT_STOPPED);
 	if (old)
 		retire(old, grace_ms, &farewell);
 	pthread_mutex_unlock(&mount->lock);
+	return 0;
 }
 
 void

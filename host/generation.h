@@ -120,9 +120,10 @@ int mount_load(struct mount *mount, const struct load_order *order, mount_report
 void mount_fail(struct mount *mount, const char *why);
 
 /*
- * Ends what serves: requests get `grace_ms`, then they are cancelled; then stop(). Not [loop].
+ * Ends what serves: requests get `grace_ms`, then they are cancelled; then stop(). 0, or -ETIMEDOUT when a load was
+ * under way for so long: then nothing has changed. Not [loop].
  */
-void mount_stop(struct mount *mount, int grace_ms);
+int mount_stop(struct mount *mount, int grace_ms);
 
 /* on_head: admits a request to what serves now, or answers 503. [loop] */
 enum http_body mount_head(struct mount *mount, struct host_loop *loop,

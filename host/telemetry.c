@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +25,8 @@ struct outlet { /* a pipeline and the configuration that it was made from */
 
 struct telemetry {
 	pthread_mutex_t lock;
+	_Atomic(struct outlet *) outlets; /* added to under lock, only ever grows */
 	/* guarded by lock: */
-	struct outlet *outlets;
 	struct voice *voices;
 	struct otel_resource *base; /* detectors, [resource], OTEL_RESOURCE_ATTRIBUTES */
 	bool is_shut_down;
@@ -85,8 +86,8 @@ outlet_for(struct telemetry *telemetry, const struct host_telemetry *host,
 		free(outlet);
 		return r;
 	}
-	outlet->next = telemetry->outlets;
-	telemetry->outlets = outlet;
+	outlet->next = atomic_load(&telemetry->outlets);
+	atomic_store(&telemetry->outlets, outlet);
 	*out = outlet;
 	return 0;
 }
@@ -507,7 +508,6 @@ void
 telemetry_stats(struct telemetry *telemetry, int signal, struct otel_pipeline_stats *out)
 {
 	memset(out, 0, sizeof *out);
-	pthread_mutex_lock(&telemetry->lock);
 	for (struct outlet *outlet = telemetry->outlets; outlet; outlet = outlet->next) {
 		struct otel_pipeline_stats one;
 
@@ -523,7 +523,6 @@ telemetry_stats(struct telemetry *telemetry, int signal, struct otel_pipeline_st
 		out->queue_size += one.queue_size;
 		out->queue_capacity += one.queue_capacity;
 	}
-	pthread_mutex_unlock(&telemetry->lock);
 }
 
 struct ending {

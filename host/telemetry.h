@@ -85,7 +85,7 @@ void voice_tell_crash(struct voice *voice, const char *text);
 /* Calls fn for every voice, the host's included, under the lock. [any] */
 void telemetry_each(struct telemetry *telemetry,
                     void (*fn)(struct voice *voice, void *arg), void *arg);
-/* Sums of all pipelines. [any] */
+/* Sums of all pipelines; takes no lock. [any] */
 void telemetry_stats(struct telemetry *telemetry, int signal,
                      struct otel_pipeline_stats *out);
 

@@ -153,6 +153,22 @@ do_load(struct worker *worker, void *arg)
 	request_free(request);
 }
 
+static int
+unload(struct worker *worker, struct mounted *mounted)
+{
+	struct voice *voice = mount_voice(mounted->mount);
+	int r;
+
+	worker_unlisten(mounted);
+	r = mount_stop(mounted->mount, worker->site.drain_ms);
+	if (r == 0) {
+		voice_tell(voice, OTEL_INFO, "unloaded", 0, "unloaded");
+		host_log_about(HOST_INFO, mounted->mount->name, "unloaded");
+	}
+	voice_unref(voice);
+	return r;
+}
+
 static void
 do_unload(struct worker *worker, void *arg)
 {
@@ -161,14 +177,10 @@ do_unload(struct worker *worker, void *arg)
 
 	if (!mounted) {
 		answer_error(worker, request->id, "no such plugin in this process");
+	} else if (unload(worker, mounted) < 0) {
+		answer_error(worker, request->id,
+		             "a load of it is under way and does not end");
 	} else {
-		struct voice *voice = mount_voice(mounted->mount);
-
-		worker_unlisten(mounted);
-		mount_stop(mounted->mount, worker->site.drain_ms);
-		voice_tell(voice, OTEL_INFO, "unloaded", 0, "unloaded");
-		voice_unref(voice);
-		host_log_about(HOST_INFO, request->plugin, "unloaded");
 		worker_send(worker, json_pack("{s:I, s:b}", "id", request->id, "ok", 1));
 	}
 	request_free(request);

@@ -152,6 +152,9 @@ worker_listen(struct worker *worker, struct mounted *mounted,
 	struct mount *mount = mounted->mount;
 
 	atomic_store(&mount->is_listening, true);
+	free(mounted->listeners); /* of sockets that were closed by an unload */
+	free(mounted->at);
+	mounted->n_listeners = 0;
 	mounted->listeners = calloc(n + 1, sizeof *mounted->listeners);
 	mounted->at = calloc(n + 1, sizeof *mounted->at);
 	for (size_t i = 0; mounted->listeners && mounted->at && i < n; i++) {
@@ -452,6 +455,7 @@ start(struct worker *worker, struct otel_error *err)
 		.loaded = on_loaded,
 		.arg = worker,
 	};
+	worker->meter = worker_metrics_start(worker);
 	r = worker_control_start(worker, err);
 	if (r == 0)
 		r = start_admin(worker, err);
@@ -605,6 +609,7 @@ tear_down(struct worker *worker)
 	watchdog_free(worker->watchdog);
 	admin_free(worker->admin);
 	worker_control_end(worker);
+	otel_meter_close(worker->meter);
 	for (size_t i = 0; i < worker->n_loops; i++) {
 		if (!worker->loops[i])
 			continue;

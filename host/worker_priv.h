@@ -10,6 +10,7 @@
  *
  *	worker.c            starting, listening, ending
  *	worker-control.c    what the master asks
+ *	worker-metrics.c    the host's own metrics
  *	worker-admin.c      /healthz, /readyz, /metrics
  *	worker-watchdog.c   stalls
  */
@@ -34,6 +35,7 @@ struct json_t;
 struct telemetry;
 struct admin;
 struct event;
+struct otel_meter;
 struct watchdog;
 struct worker_asking;
 
@@ -69,6 +71,7 @@ struct worker {
 	struct host_offload *offload;
 	struct admin *admin;       /* NULL: another process has it, or none */
 	struct watchdog *watchdog; /* NULL: not wanted */
+	struct otel_meter *meter;  /* the host's own */
 
 	pthread_mutex_t lock; /* guards the list; what is in it stays to the end */
 	struct mounted *mounted;
@@ -117,6 +120,11 @@ struct json_t *worker_status(struct worker *worker);
 OTEL_MUST_USE int admin_new(struct worker *worker, const struct worker_socket *socket,
                             struct admin **out, struct otel_error *err);
 void admin_free(struct admin *admin); /* NULL is fine */
+
+/* ---- worker-metrics.c ---- */
+
+/* The host's own instruments; they end when the meter is closed. NULL without telemetry. */
+struct otel_meter *worker_metrics_start(struct worker *worker);
 
 /* ---- worker-watchdog.c ---- */
 
