@@ -26,6 +26,14 @@ __attribute__((noinline)) static int deeper(volatile int *address)
 	return *address + 1; /* the line that fails */
 }
 
+__attribute__((noinline)) static int bottomless(volatile int depth)
+{
+	volatile char room[512];
+
+	room[depth % 512] = 1;
+	return depth < 0 ? 0 : bottomless(depth + 1) + room[0];
+}
+
 static volatile int endless = 1;
 
 static int handle(void *self, struct svc_request *req)
@@ -34,6 +42,8 @@ static int handle(void *self, struct svc_request *req)
 		return deeper((volatile int *)(long)8) + 1;
 	if (!strcmp(req->path, "/abort"))
 		abort();
+	if (!strcmp(req->path, "/overflow"))
+		return bottomless(0);
 	while (!strcmp(req->path, "/loop") && endless)
 		;
 	if (!strcmp(req->path, "/block"))
@@ -129,6 +139,16 @@ def test_an_abort_names_the_line_in_the_service():
         assert f"faulty.so.c:{line}" in text, text
 
 
+def test_a_stack_that_overflows_is_told_like_any_crash():
+    with start() as host:
+        provoke(host, "/overflow")
+        cupola.until(lambda: serves(host), "the process to be back")
+        cupola.until(lambda: " at " in (host.plugin("faulty")["last_crash"] or ""), "the crash in the status")
+        text = host.plugin("faulty")["last_crash"]
+        assert text.startswith("SIGSEGV"), text
+        assert "bottomless" in text.splitlines()[0], text
+
+
 def test_an_endless_loop_is_ended_as_a_crash_with_its_line():
     line = next(i for i, l in enumerate(SERVICE.splitlines(), 1) if '"/loop"' in l)
     with start() as host:
@@ -159,6 +179,17 @@ def test_a_crash_soon_after_a_reload_rolls_back():
         assert serves(host, "build second\n")
         provoke(host, "/crash")
         cupola.until(lambda: serves(host), "the generation before")
+        assert host.plugin("faulty")["generation"] == 1
+
+
+def test_a_start_that_crashes_in_earnest_leaves_the_generation_before():
+    with start() as host:
+        pid = host.plugin("faulty")["pid"]
+        build(host, "next", start="if (!(host->flags & SVC_TRYING)) *(volatile int *)8 = 1;")
+        os.rename(os.path.join(host.dir, "next.so"), os.path.join(host.dir, "faulty.so"))
+        out = host.command("reload", "faulty")
+        assert out.returncode != 0 and out.stderr.strip(), out
+        cupola.until(lambda: host.plugin("faulty")["pid"] not in (None, pid) and serves(host), "the process to be back")
         assert host.plugin("faulty")["generation"] == 1
 
 
