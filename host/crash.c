@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "current.h"
+#include "fiber.h"
 #include "worker-boot.h"
 #include <otel/trace.h>
 
@@ -252,6 +253,8 @@ fill(struct worker_crash *record, int signo, const siginfo_t *info, const void *
 	/* si_addr means something for faults alone: elsewhere the field holds a sender. */
 	if (signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE)
 		record->address = (uintptr_t)info->si_addr;
+	record->is_overflow = record->address &&
+	                      host_fiber_is_overflow((const void *)record->address);
 	record->unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	record->stalled_ms = signo == SIGABRT ? atomic_load(&stalled_ms) : 0;
 	if (current) {

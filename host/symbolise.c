@@ -238,8 +238,11 @@ print_heading(const struct worker_crash *crash, const struct frame *frames)
 		       frames[at].function ? frames[at].function : "?");
 	else if (crash->n_frames)
 		printf(" in "), print_frame(&frames[0], crash->frames[0]);
-	if (!crash->stalled_ms && (crash->signo == SIGSEGV || crash->signo == SIGBUS ||
-	                           crash->signo == SIGILL || crash->signo == SIGFPE))
+	if (crash->is_overflow)
+		printf(", the stack is full");
+	else if (!crash->stalled_ms &&
+	         (crash->signo == SIGSEGV || crash->signo == SIGBUS ||
+	          crash->signo == SIGILL || crash->signo == SIGFPE))
 		printf(", address 0x%" PRIx64, crash->address);
 	if (*crash->trace_id)
 		printf(", in trace %.32s, span %.16s", crash->trace_id, crash->span_id);

@@ -114,6 +114,7 @@ struct worker_crash {
 	char plugin[64];                /* whose code ran; "" : the host's */
 	char trace_id[33], span_id[17]; /* hexadecimal; "" : none */
 	uint32_t generation;
+	uint32_t is_overflow; /* the address is in the guard page of the fiber that ran */
 	uint32_t n_frames;
 	uint64_t frames
 		[WORKER_CRASH_FRAMES]; /* [0] the instruction that failed, then return addresses */

@@ -146,7 +146,7 @@ def test_a_stack_that_overflows_is_told_like_any_crash():
         cupola.until(lambda: " at " in (host.plugin("faulty")["last_crash"] or ""), "the crash in the status")
         text = host.plugin("faulty")["last_crash"]
         assert text.startswith("SIGSEGV"), text
-        assert "bottomless" in text.splitlines()[0], text
+        assert "bottomless" in text.splitlines()[0] and "the stack is full" in text.splitlines()[0], text
 
 
 def test_an_endless_loop_is_ended_as_a_crash_with_its_line():
