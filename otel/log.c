@@ -146,6 +146,7 @@ emit(struct otel_logger *logger, const struct otel_log_record *record,
 	if (!pipeline)
 		return;
 	log = otelp_pool_get(OTELP_POOL_LOGS);
+	otelp_pool_fetch_next(OTELP_POOL_LOGS);
 	if (!log) {
 		otelp_pipeline_count_no_memory(pipeline, OTEL_SIGNAL_LOGS);
 		return;

@@ -331,6 +331,7 @@ otel_span_start(struct otel_tracer *tracer, const char *name,
 		return span_silent(birth.around, &birth.context, birth.trace_state);
 	birth.context.flags |= OTEL_TRACE_FLAG_SAMPLED;
 	span = span_take(birth.around, 0);
+	otelp_pool_fetch_next(OTELP_POOL_SPANS);
 	if (!span) {
 		otelp_tracestate_unref(birth.trace_state);
 		otelp_pipeline_count_no_memory(pipeline, OTEL_SIGNAL_TRACES);
