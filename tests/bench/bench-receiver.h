@@ -8,6 +8,7 @@
 #define BENCH_RECEIVER_H
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,8 +72,13 @@ bench_receiver(int *port)
 		return pid;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGCHLD, SIG_IGN);
 	while ((fd = accept(listener, NULL, NULL)) >= 0) {
-		bench_serve(fd);
+		if (fork() == 0) { /* each exporter has a connection of its own */
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			bench_serve(fd);
+			_exit(0);
+		}
 		close(fd);
 	}
 	_exit(0);

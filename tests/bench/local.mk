@@ -22,3 +22,10 @@ BENCHES += %D%/bench-runtime
 %C%_bench_runtime_SOURCES = %D%/bench-runtime.c
 %C%_bench_runtime_CPPFLAGS = $(host_cppflags)
 %C%_bench_runtime_LDADD = host/libhost.la otel/libotel.la
+# the host beside nginx
+noinst_PROGRAMS += %D%/bench-sink %D%/bench-paced
+%C%_bench_sink_SOURCES = %D%/bench-sink.c %D%/bench-receiver.h
+%C%_bench_sink_LDADD =
+%C%_bench_paced_SOURCES = %D%/bench-paced.c
+%C%_bench_paced_LDADD =
+EXTRA_DIST += %D%/bench-host.py %D%/plugin-small.c %D%/wrk.lua
