@@ -261,8 +261,6 @@ on_dev_loaded(json_t *answer, void *arg)
 		if (json_object_get(answer, "error"))
 			json_object_set_new(answer, "loaded", json_false());
 	}
-	if (!client->channel)
-		unload_of(client);
 	on_answer(answer, loading->question);
 	free(loading->name);
 	free(loading);
@@ -309,8 +307,8 @@ client_unref(struct client *client)
 {
 	if (client->channel || client->waiting)
 		return;
+	unload_of(client);
 	LIST_REMOVE(client, link);
-	free(client->loaded);
 	free(client);
 }
 
@@ -373,8 +371,6 @@ on_client_closed(struct host_channel *channel, int error, void *arg)
 
 	client->channel = NULL;
 	host_channel_free(channel);
-	if (!client->waiting)
-		unload_of(client);
 	client_unref(client);
 }
 

@@ -26,6 +26,8 @@ static int start(const struct svc_host *host, void **self, struct otel_error *er
 
 static int handle(void *self, struct svc_request *req)
 {
+	if (!strncmp(req->path, "/v1/", 4))
+		svc_log(req->host, OTEL_INFO, "got %s", req->path);
 	if (!strcmp(req->path, "/slow"))
 		svc_sleep(req->host, 1000);
 	return svc_reply_text(req, 200, svc_config(req->host, "text"));
@@ -248,6 +250,20 @@ def test_processes_are_apart():
         os.kill(two, signal.SIGKILL)
         cupola.until(lambda: it.plugin("two")["pid"] not in (None, two), "a new second process")
         assert it.plugin("one")["pid"] == one and it.plugin("one")["restarts"] == 0
+
+
+def test_the_process_that_takes_the_telemetry_is_stopped_last():
+    port = cupola.free_port()
+    telemetry = f"endpoint = http://127.0.0.1:{port}\ntraces.delay = 1h\nmetrics = none\nlogs = none\n"
+    it = host(HEAD.split("traces =")[0] + telemetry + "[plugin one]\nlisten = 127.0.0.1:0\n"
+              f"[plugin two]\nprocess = sink\ninstrument = no\nlisten = 127.0.0.1:{port}\n", names=("one", "two"))
+    with it:
+        assert it.get("one", "/").status == 200
+        assert "got /v1/traces" not in it.log()
+        assert it.stop() == 0
+        cupola.until(lambda: "stopped" in it.log(), "the last line")
+        assert "got /v1/traces" in it.log(), it.log()
+        assert "lost" not in it.log(), it.log()
 
 
 # ---- SIGHUP ----
