@@ -38,3 +38,4 @@ endif
 
 include tests/fuzz/http.mk
 include tests/fuzz/conf.mk
+include tests/fuzz/otlp.mk
