@@ -14,6 +14,7 @@
 
 #include "check-main.h"
 #include "lane_priv.h"
+#include "oom.h"
 #include "pipeline_priv.h"
 
 /* ---- the exporter ---- */
@@ -715,6 +716,38 @@ START_TEST(what_an_exporter_records_is_not_exported)
 }
 END_TEST
 
+START_TEST(making_one_survives_every_allocation_failure)
+{
+	struct otel_error err;
+	long n;
+
+	for (int i = 0; i < OTEL_N_SIGNALS; i++) {
+		config.signal[i].exporter = OTEL_EXPORTER_OTLP;
+		config.signal[i].otlp.gzip = i == OTEL_SIGNAL_LOGS;
+	}
+	config.signal[OTEL_SIGNAL_METRICS].exporter = OTEL_EXPORTER_CONSOLE;
+	oom_install();
+	for (n = 0;; n++) {
+		int r;
+
+		err = (struct otel_error)OTEL_ERROR_INIT;
+		pipeline = NULL;
+		oom_arm(n);
+		r = otel_pipeline_new(&config, &pipeline, &err);
+		oom_disarm();
+		otel_pipeline_free(pipeline);
+		ck_assert_uint_eq(oom_live(), 0);
+		if (!oom_fired()) {
+			ck_assert_int_eq(r, 0);
+			break;
+		}
+		ck_assert_int_eq(r, -ENOMEM);
+		ck_assert_str_ne(err.message, "");
+	}
+	ck_assert_int_gt(n, 8);
+}
+END_TEST
+
 START_TEST(a_mistake_in_the_configuration_is_refused)
 {
 	struct otel_error err = OTEL_ERROR_INIT;
@@ -746,6 +779,7 @@ main(void)
 	tcase_add_test(batch, the_last_metrics_are_exported_at_shutdown);
 	tcase_add_test(batch, the_threads_have_names_and_take_no_signals);
 	tcase_add_test(batch, what_an_exporter_records_is_not_exported);
+	tcase_add_test(batch, making_one_survives_every_allocation_failure);
 	tcase_add_test(batch, a_mistake_in_the_configuration_is_refused);
 	suite_add_tcase(suite, batch);
 	tcase_add_checked_fixture(loss, setup, NULL);
