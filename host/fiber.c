@@ -169,9 +169,6 @@ fiber_main(void)
 static void
 release(struct host_fiber *fiber)
 {
-#ifdef HOST_TSAN
-	__tsan_destroy_fiber(fiber->tsan);
-#endif
 #ifdef HOST_ASAN
 	__asan_unpoison_memory_region(stack_low(fiber), stack_size(fiber));
 #endif
@@ -186,6 +183,10 @@ retire(struct host_fiber *fiber)
 	void *arg = fiber->arg;
 
 	fibers->alive--;
+#ifdef HOST_TSAN
+	/* Its record of calls would grow with each use, since the last ones never return. */
+	__tsan_destroy_fiber(fiber->tsan);
+#endif
 	if (fibers->pooled < fibers->keep) {
 		STAILQ_INSERT_HEAD(&fibers->pool, fiber, link);
 		fibers->pooled++;
@@ -366,9 +367,6 @@ map_fiber(struct host_fibers *fibers)
 	fiber->map_size = size;
 	if (fibers->base)
 		evtimer_assign(&fiber->timer, fibers->base, on_timer, fiber);
-#ifdef HOST_TSAN
-	fiber->tsan = __tsan_create_fiber(0);
-#endif
 	return fiber;
 }
 
@@ -390,6 +388,9 @@ host_fiber_new(struct host_fibers *fibers, host_fiber_fn *fn, host_fiber_fn *end
 		if (!fiber)
 			return NULL;
 	}
+#ifdef HOST_TSAN
+	fiber->tsan = __tsan_create_fiber(0);
+#endif
 	fibers->alive++;
 	fiber->fn = fn;
 	fiber->ended = ended;
