@@ -254,10 +254,15 @@ print_crash(const struct worker_crash *crash, const struct frame *frames)
 {
 	if (crash->signo || crash->stalled_ms)
 		print_heading(crash, frames);
-	for (uint32_t i = 0; i < crash->n_frames; i++) {
+	for (uint32_t i = 0, more; i < crash->n_frames; i += 1 + more) {
+		for (more = 0; i + more + 1 < crash->n_frames &&
+		               crash->frames[i + more + 1] == crash->frames[i];)
+			more++;
 		printf("#%u ", i);
 		print_frame(&frames[i], crash->frames[i]);
-		putchar('\n');
+		puts("");
+		if (more)
+			printf("#%u ... the same %u times more\n", i + 1, more);
 	}
 }
 
