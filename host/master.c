@@ -287,9 +287,8 @@ endpoint_port(const struct master *master)
 	return colon ? (unsigned)strtoul(colon + 1, NULL, 10) : 4318;
 }
 
-/* Whether the process takes the others' telemetry: then it is stopped last, so that their last words arrive. */
-static bool
-is_receiver(const struct master *master, const struct process *process)
+bool
+master_is_receiver(const struct master *master, const struct process *process)
 {
 	unsigned port = endpoint_port(master);
 	const struct plugin *plugin;
@@ -328,10 +327,10 @@ master_stop_next(struct master *master)
 		return;
 	}
 	LIST_FOREACH (worker, &master->workers, link)
-		only_receivers &= is_receiver(master, worker->process);
+		only_receivers &= master_is_receiver(master, worker->process);
 	for (worker = LIST_FIRST(&master->workers); worker; worker = next) {
 		next = LIST_NEXT(worker, link);
-		if (only_receivers || !is_receiver(master, worker->process)) {
+		if (only_receivers || !master_is_receiver(master, worker->process)) {
 			worker_stop(worker);
 			stop_listening(master, worker->process);
 		}

@@ -107,6 +107,8 @@ void master_check_ready(struct master *master);
 void master_stop(struct master *master, const char *why);
 /* A worker has ended since: stops those that had to wait for it, ends the loop after the last. */
 void master_stop_next(struct master *master);
+/* Whether the process takes the others' telemetry: then it is stopped last, so that their last words arrive. */
+bool master_is_receiver(const struct master *master, const struct process *process);
 struct plugin *master_plugin(const struct master *master, const char *name);
 struct process *master_process(const struct master *master, const char *name);
 /* Makes a plugin with its sockets open. 0, or -errno with *err and nothing changed. */

@@ -562,8 +562,9 @@ worker_stop(struct worker *worker)
 	if (worker->retiring)
 		return;
 	worker->retiring = true;
-	worker_tell(worker,
-	            json_pack("{s:s,s:I}", "do", "stop", "grace_ms", (json_int_t)grace));
+	worker_tell(worker, json_pack("{s:s,s:I,s:b}", "do", "stop", "grace_ms",
+	                              (json_int_t)grace, "receiver",
+	                              master_is_receiver(master, worker->process)));
 	worker->kill = event_new(master->base, -1, 0, on_grace_over, worker);
 	event_add(worker->kill, &until);
 }

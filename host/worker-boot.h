@@ -32,7 +32,8 @@
  *	                                        "in_flight",...}], ...}; the master adds pid, restarts, last crash
  *	{"do":"crash","plugin":NAME,"text":TEXT}  the text of a crash, once it is symbolised, to be emitted as
  *	                                        a log record (boot->plugins[].crash has it when it came earlier)
- *	{"do":"stop","grace_ms":n}              drain and exit 0; a second one: exit now
+ *	{"do":"stop","grace_ms":n,"receiver":B}  drain and exit 0; a second one: exit now. B: it takes its
+ *	                                        own telemetry, which it sends before it stops to listen
  *	{"id":n,"ok":true,"status":{...}}       the answer to the worker's status
  * worker -> master
  *	{"event":"ready"}                       every listener serves (plugins that failed answer 503)

@@ -372,7 +372,8 @@ on_message(struct host_channel *channel, json_t *message, void *arg)
 		on_answer(worker, id, message);
 	} else if (strcmp(what, "stop") == 0) {
 		json_unpack(message, "{s:I}", "grace_ms", &grace_ms);
-		worker_finish(worker, (int)grace_ms);
+		worker_finish(worker, (int)grace_ms,
+		              json_is_true(json_object_get(message, "receiver")));
 	} else if (strcmp(what, "crash") == 0) {
 		on_crash_text(worker, message);
 	} else if (strcmp(what, "status") == 0) {
@@ -413,7 +414,7 @@ on_term(evutil_socket_t fd, short what, void *arg)
 	struct worker *worker = arg;
 
 	if (!atomic_load(&worker->is_stopping))
-		worker_finish(worker, (int)worker->conf->grace_ms);
+		worker_finish(worker, (int)worker->conf->grace_ms, false);
 }
 
 int

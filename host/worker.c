@@ -567,6 +567,8 @@ end(struct worker *worker, void *arg)
 	flush_ms = flush_ms < MIN_FLUSH_MS ? MIN_FLUSH_MS : flush_ms;
 	flush_ms = flush_ms > MAX_FLUSH_MS ? MAX_FLUSH_MS : flush_ms;
 	deadline = host_now_ns() + (uint64_t)grace_ms * 1000000u;
+	if (worker->is_receiver) /* its own telemetry comes to itself: as long as it listens */
+		telemetry_shutdown(worker->telemetry, flush_ms);
 	drain_connections(worker,
 	                  deadline - (uint64_t)(flush_ms < grace_ms ? flush_ms : 0) *
 	                                     1000000u);
@@ -579,10 +581,11 @@ end(struct worker *worker, void *arg)
 }
 
 void
-worker_finish(struct worker *worker, int grace_ms)
+worker_finish(struct worker *worker, int grace_ms, bool is_receiver)
 {
 	if (atomic_exchange(&worker->is_stopping, true))
 		worker_abandon(EXIT_SUCCESS);
+	worker->is_receiver = is_receiver;
 	atomic_store(&worker->is_ready, false);
 	host_log(HOST_INFO, "stopping, with up to %d ms for what is in flight", grace_ms);
 	if (worker_job(worker, end, (void *)(intptr_t)grace_ms) < 0)

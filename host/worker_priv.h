@@ -79,6 +79,7 @@ struct worker {
 	atomic_int n_starting; /* plugins whose first load is under way */
 	atomic_int n_jobs;
 	atomic_bool is_ready, is_stopping;
+	bool is_receiver; /* set before it ends: it takes its own telemetry */
 };
 
 /* ---- worker.c ---- */
@@ -96,7 +97,7 @@ void worker_listen(struct worker *worker, struct mounted *mounted,
                    const struct worker_socket *sockets, size_t n);
 void worker_unlisten(struct mounted *mounted);
 /* Ends everything and then the control loop; at once when asked for the second time. [control] */
-void worker_finish(struct worker *worker, int grace_ms);
+void worker_finish(struct worker *worker, int grace_ms, bool is_receiver);
 /* The end of a process that cannot be ended in order. */
 void worker_abandon(int status) __attribute__((noreturn));
 
