@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -264,6 +265,20 @@ def test_the_process_that_takes_the_telemetry_is_stopped_last():
         cupola.until(lambda: "stopped" in it.log(), "the last line")
         assert "got /v1/traces" in it.log() and it.log().count("got /v1/logs") >= 2, it.log()
         assert "lost" not in it.log(), it.log()
+
+
+def test_as_root_workers_become_the_user():
+    if os.geteuid() != 0:
+        return  # nobody else can become somebody
+    it = host(ONE.replace("workers = 2", "workers = 2\nuser = nobody"))
+    os.chmod(it.dir, 0o711)
+    with it:
+        uid = pwd.getpwnam("nobody").pw_uid
+        status = open(f"/proc/{it.plugin('one')['pid']}/status").read()
+        assert re.search(rf"^Uid:\s+{uid}\s+{uid}\s+{uid}\s+{uid}$", status, re.M), status
+        assert re.search(r"^CapEff:\s+0+$", status, re.M), status
+        assert it.get("one", "/").text == "default"
+        assert it.command("reload", "one").returncode == 0
 
 
 # ---- SIGHUP ----
