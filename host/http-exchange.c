@@ -20,6 +20,10 @@ struct http_arena_block {
 	char data[] __attribute__((aligned(16)));
 };
 
+const struct http_refusal http_no_memory = { 503, "there is no memory for this request" };
+const struct http_refusal http_too_large = { 413,
+	                                     "the body of the request is too large" };
+
 /* ---- memory ---- */
 
 static void *

@@ -61,6 +61,21 @@ http_span(const char *text, size_t len, unsigned classes)
 }
 
 bool
+http_is_named(const char *text, size_t len, const char *name)
+{
+	return strlen(name) == len && strncasecmp(text, name, len) == 0;
+}
+
+int
+http_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool
 http_field_is_valid(const struct http_field *field)
 {
 	size_t name = strlen(field->name), value = strlen(field->value);

@@ -33,6 +33,12 @@ http_byte_is(char c, unsigned classes)
 /* How many bytes from the start are all of one of these classes. */
 size_t http_span(const char *text, size_t len, unsigned classes);
 
+/* Whether text is this name, in any case. */
+bool http_is_named(const char *text, size_t len, const char *name);
+
+/* 0 to 15, or -1. */
+int http_hex_digit(char c);
+
 /* A line that may be sent: a token as name, a value without control characters and outer spaces. */
 bool http_field_is_valid(const struct http_field *field);
 

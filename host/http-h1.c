@@ -106,11 +106,6 @@ body_append(struct http_slot *slot, const char *data, size_t len)
 	return true;
 }
 
-static const struct http_refusal no_memory = { 503,
-	                                       "there is no memory for this request" };
-static const struct http_refusal too_large = { 413,
-	                                       "the body of the request is too large" };
-
 static bool
 body_of_length(struct http_conn *conn)
 {
@@ -125,7 +120,7 @@ body_of_length(struct http_conn *conn)
 	if (there > in->left)
 		there = (size_t)in->left;
 	if (there > 0 && !body_append(slot, in->data + in->start, there)) {
-		http_h1_refuse(conn, &no_memory);
+		http_h1_refuse(conn, &http_no_memory);
 		return false;
 	}
 	in->start += there;
@@ -168,7 +163,7 @@ trailers_take(struct http_conn *conn, struct http_refusal *no)
 		slot->trailers = http_exchange_alloc(&slot->x,
 		                                     n * sizeof *slot->trailers);
 	if (!slot->trailers) {
-		*no = no_memory;
+		*no = http_no_memory;
 		return -ENOMEM;
 	}
 	r = http_trailers_parse(in->data + in->start, in->end - in->start,
@@ -217,11 +212,11 @@ body_of_chunks(struct http_conn *conn)
 
 	while ((r = chunk_take(conn, SIZE_MAX / 2, &data, &n, &no)) == HTTP_CHUNK_DATA) {
 		if (n > slot->x.max_body - slot->x.len) {
-			http_h1_refuse(conn, &too_large);
+			http_h1_refuse(conn, &http_too_large);
 			return false;
 		}
 		if (!body_append(slot, data, n)) {
-			http_h1_refuse(conn, &no_memory);
+			http_h1_refuse(conn, &http_no_memory);
 			return false;
 		}
 	}
@@ -269,7 +264,7 @@ h1_read(struct http_slot *slot, void *buf, size_t size)
 		if (r == HTTP_CHUNK_LAST)
 			return h1_read_end(conn);
 		if (r == HTTP_CHUNK_DATA && n > slot->x.max_body - slot->x.len) {
-			no = too_large;
+			no = http_too_large;
 			r = -EMSGSIZE;
 		}
 		if (r < 0) {
@@ -306,7 +301,7 @@ h1_admitted(struct http_conn *conn, enum http_body how)
 	struct http_in *in = conn->in;
 
 	if (in->framing == HTTP_LENGTH && in->left > slot->x.max_body) {
-		http_h1_refuse(conn, &too_large);
+		http_h1_refuse(conn, &http_too_large);
 		return false;
 	}
 	if (in->is_awaited && in->start == in->end) {
@@ -394,7 +389,7 @@ h1_head(struct http_conn *conn)
 {
 	struct http_server *server = conn->server;
 	struct http_in *in = conn->in;
-	struct http_refusal no = no_memory;
+	struct http_refusal no = http_no_memory;
 	struct http_slot *slot;
 	struct http_head head;
 	char *start;

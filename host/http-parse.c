@@ -10,21 +10,14 @@
 #include <string.h>
 #include <strings.h>
 
-#define MAX_METHOD     32
-#define MAX_CHUNK_LINE 1024 /* a size with its extensions, which nobody uses */
+#define MAX_METHOD 32
 
-static int
-refuse(struct http_refusal *no, int status, const char *why)
+int
+http_refuse(struct http_refusal *no, int status, const char *why)
 {
 	no->status = status;
 	no->why = why;
 	return -EBADMSG;
-}
-
-static bool
-is_named(const char *text, size_t len, const char *name)
-{
-	return strlen(name) == len && strncasecmp(text, name, len) == 0;
 }
 
 int
@@ -45,174 +38,6 @@ http_number_parse(const char *text, size_t len, uint64_t *out)
 		return -EBADMSG;
 	*out = n;
 	return 0;
-}
-
-bool
-http_authority_is_valid(const char *text, size_t len)
-{
-	const char *end = text + len, *port = NULL;
-
-	if (len == 0 || http_span(text, len, HTTP_HOST) != len)
-		return false;
-	if (*text == '[') {
-		const char *close = memchr(text, ']', len);
-
-		if (!close || close == text + 1)
-			return false;
-		for (const char *p = text + 1; p < close; p++)
-			if (!strchr("0123456789abcdefABCDEF:.", *p))
-				return false;
-		if (close + 1 < end && close[1] != ':')
-			return false;
-		port = close + 1 < end ? close + 2 : end;
-	} else {
-		const char *colon = memchr(text, ':', len);
-
-		if (colon == text || memchr(text, '[', len) || memchr(text, ']', len))
-			return false;
-		port = colon ? colon + 1 : end;
-	}
-	for (; port < end; port++)
-		if (*port < '0' || *port > '9')
-			return false;
-	return true;
-}
-
-/* ---- targets ---- */
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Splits at the query and sees whether the path is what it looks like. */
-static void
-target_split(struct http_target *uri, const char *path, size_t len)
-{
-	const char *mark = memchr(path, '?', len);
-
-	uri->path = path;
-	uri->path_len = mark ? (size_t)(mark - path) : len;
-	uri->query = mark ? mark + 1 : path + len;
-	uri->query_len = mark ? len - uri->path_len - 1 : 0;
-	uri->is_plain = !memchr(path, '%', uri->path_len);
-	for (size_t i = 1; i < uri->path_len && uri->is_plain; i++)
-		uri->is_plain = path[i] != '.' || path[i - 1] != '/';
-}
-
-/* "http://host/path": RFC 9112 section 3.2.2 has servers accept it. */
-static int
-target_parse_absolute(struct http_target *uri, const char *method, const char *target,
-                      size_t len, struct http_refusal *no)
-{
-	const char *end = target + len, *colon = memchr(target, ':', len), *path;
-	size_t scheme = colon ? (size_t)(colon - target) : 0;
-
-	if (!(is_named(target, scheme, "http") || is_named(target, scheme, "https")) ||
-	    len - scheme < 3 || memcmp(colon, "://", 3) != 0)
-		return refuse(no, 400,
-		              "the request target is neither a path nor an http URL");
-	uri->authority = colon + 3;
-	for (path = uri->authority; path < end && *path != '/' && *path != '?';)
-		path++;
-	uri->authority_len = (size_t)(path - uri->authority);
-	if (!http_authority_is_valid(uri->authority, uri->authority_len))
-		return refuse(no, 400, "the host in the request target is not valid");
-	target_split(uri, path, (size_t)(end - path));
-	if (uri->path_len == 0) { /* "/" is meant, or "*" by section 3.2.4 */
-		uri->path = strcmp(method, "OPTIONS") == 0 && uri->query_len == 0 ? "*"
-		                                                                  : "/";
-		uri->path_len = 1;
-	}
-	return 0;
-}
-
-int
-http_target_parse(struct http_target *uri, const char *method, const char *target,
-                  size_t len, struct http_refusal *no)
-{
-	*uri = (struct http_target){ 0 };
-	if (http_span(target, len, HTTP_TARGET) != len)
-		return refuse(no, 400,
-		              "the request target has a character that it may not have");
-	if (strcmp(method, "CONNECT") == 0)
-		return refuse(no, 501, "CONNECT is not served here");
-	if (len == 1 && *target == '*') {
-		if (strcmp(method, "OPTIONS") != 0)
-			return refuse(no, 400, "only OPTIONS may have * as its target");
-		target_split(uri, target, len);
-		return 0;
-	}
-	if (len == 0 || *target != '/')
-		return target_parse_absolute(uri, method, target, len, no);
-	target_split(uri, target, len);
-	return 0;
-}
-
-/* Removes "." and ".." in place. The length, or -1 when it leads above the root. */
-static long
-path_resolve(char *path, size_t len)
-{
-	size_t to = 0;
-
-	for (size_t from = 0, end; from < len; from = end) {
-		const char *next = memchr(path + from + 1, '/', len - from - 1);
-		size_t n;
-
-		end = next ? (size_t)(next - path) : len;
-		n = end - from - 1;
-		if (n == 2 && path[from + 1] == '.' && path[from + 2] == '.') {
-			if (to == 0)
-				return -1;
-			while (path[--to] != '/')
-				;
-		} else if (n != 1 || path[from + 1] != '.') {
-			memmove(path + to, path + from, n + 1);
-			to += n + 1;
-			continue;
-		}
-		if (end == len)
-			path[to++] = '/';
-	}
-	return (long)to;
-}
-
-long
-http_path_decode(char *out, const char *path, size_t len, struct http_refusal *no)
-{
-	size_t n = 0;
-	long r;
-
-	for (size_t i = 0; i < len; i++) {
-		char c = path[i];
-
-		if (c == '%') {
-			int high = i + 2 < len ? hex_digit(path[i + 1]) : -1;
-			int low = i + 2 < len ? hex_digit(path[i + 2]) : -1;
-
-			if (high < 0 || low < 0)
-				return refuse(
-					no, 400,
-					"a % in the path is not followed by two hex digits");
-			c = (char)(high << 4 | low);
-			if (c == '\0')
-				return refuse(no, 400, "%00 may not be in a path");
-			i += 2;
-		}
-		out[n++] = c;
-	}
-	if (n > 0 && out[0] == '/') {
-		r = path_resolve(out, n);
-		if (r < 0)
-			return refuse(no, 400, "the path leads above the root");
-		n = (size_t)r;
-	}
-	out[n] = '\0';
-	return (long)n;
 }
 
 /* ---- lines ---- */
@@ -237,7 +62,7 @@ lines_next(struct lines *lines, char **line, size_t *len, struct http_refusal *n
 	if (*len > 0 && lf[-1] == '\r')
 		--*len;
 	else if (lines->strict_lf)
-		return refuse(no, 400, "a line ends with LF alone");
+		return http_refuse(no, 400, "a line ends with LF alone");
 	return 1;
 }
 
@@ -248,19 +73,19 @@ field_parse(struct http_field *field, char *line, size_t len, bool writes,
 	size_t name = http_span(line, len, HTTP_TOKEN), end = len, start;
 
 	if (*line == ' ' || *line == '\t')
-		return refuse(no, 400, "folded header lines are not accepted");
+		return http_refuse(no, 400, "folded header lines are not accepted");
 	if (name == 0)
-		return refuse(no, 400, "a header line has no name");
+		return http_refuse(no, 400, "a header line has no name");
 	if (name == len || line[name] != ':')
-		return refuse(no, 400,
-		              "a header name is not followed by a colon at once");
+		return http_refuse(no, 400,
+		                   "a header name is not followed by a colon at once");
 	start = name + 1;
 	while (start < end && (line[start] == ' ' || line[start] == '\t'))
 		start++;
 	while (end > start && (line[end - 1] == ' ' || line[end - 1] == '\t'))
 		end--;
 	if (http_span(line + start, end - start, HTTP_VALUE) != end - start)
-		return refuse(no, 400, "a header value has a control character");
+		return http_refuse(no, 400, "a header value has a control character");
 	if (writes)
 		line[name] = line[end] = '\0';
 	field->name = line;
@@ -281,9 +106,9 @@ static int
 encoding_apply(struct http_head *head, const char *value, size_t len,
                struct http_refusal *no)
 {
-	if (!is_named(value, len, "chunked"))
-		return refuse(no, 501,
-		              "the only Transfer-Encoding known here is chunked");
+	if (!http_is_named(value, len, "chunked"))
+		return http_refuse(no, 501,
+		                   "the only Transfer-Encoding known here is chunked");
 	head->framing = HTTP_CHUNKED;
 	return 0;
 }
@@ -301,9 +126,9 @@ connection_apply(struct facts *facts, const char *value, size_t len)
 			value++;
 		while (stop > value && (stop[-1] == ' ' || stop[-1] == '\t'))
 			stop--;
-		facts->close |= is_named(value, (size_t)(stop - value), "close");
-		facts->keep_alive |= is_named(value, (size_t)(stop - value),
-		                              "keep-alive");
+		facts->close |= http_is_named(value, (size_t)(stop - value), "close");
+		facts->keep_alive |= http_is_named(value, (size_t)(stop - value),
+		                                   "keep-alive");
 		value = next;
 	}
 }
@@ -315,41 +140,43 @@ field_apply(struct http_head *head, struct facts *facts, const char *name,
 {
 	switch (name_len) {
 	case 4:
-		if (!is_named(name, name_len, "Host"))
+		if (!http_is_named(name, name_len, "Host"))
 			break;
 		if (facts->hosts++ > 0)
-			return refuse(no, 400, "there is more than one Host line");
+			return http_refuse(no, 400, "there is more than one Host line");
 		if (!http_authority_is_valid(value, len))
-			return refuse(no, 400, "the Host line is not a valid host");
+			return http_refuse(no, 400, "the Host line is not a valid host");
 		head->host = value;
 		break;
 	case 6:
-		if (!is_named(name, name_len, "Expect"))
+		if (!http_is_named(name, name_len, "Expect"))
 			break;
-		if (!is_named(value, len, "100-continue"))
-			return refuse(no, 417,
-			              "the only expectation known here is 100-continue");
+		if (!http_is_named(value, len, "100-continue"))
+			return http_refuse(
+				no, 417,
+				"the only expectation known here is 100-continue");
 		head->expects_continue = true;
 		break;
 	case 10:
-		if (is_named(name, name_len, "Connection"))
+		if (http_is_named(name, name_len, "Connection"))
 			connection_apply(facts, value, len);
 		break;
 	case 14:
-		if (!is_named(name, name_len, "Content-Length"))
+		if (!http_is_named(name, name_len, "Content-Length"))
 			break;
 		if (facts->lengths++ > 0)
-			return refuse(no, 400, "there is more than one Content-Length");
+			return http_refuse(no, 400,
+			                   "there is more than one Content-Length");
 		if (http_number_parse(value, len, &head->content_length) < 0)
-			return refuse(no, 400, "the Content-Length is not a number");
+			return http_refuse(no, 400, "the Content-Length is not a number");
 		head->framing = HTTP_LENGTH;
 		break;
 	case 17:
-		if (!is_named(name, name_len, "Transfer-Encoding"))
+		if (!http_is_named(name, name_len, "Transfer-Encoding"))
 			break;
 		if (facts->encodings++ > 0)
-			return refuse(no, 400,
-			              "there is more than one Transfer-Encoding");
+			return http_refuse(no, 400,
+			                   "there is more than one Transfer-Encoding");
 		return encoding_apply(head, value, len, no);
 	default:
 		break;
@@ -362,12 +189,13 @@ static int
 facts_judge(struct http_head *head, const struct facts *facts, struct http_refusal *no)
 {
 	if (facts->lengths && facts->encodings)
-		return refuse(no, 400,
-		              "Content-Length and Transfer-Encoding exclude each other");
+		return http_refuse(
+			no, 400,
+			"Content-Length and Transfer-Encoding exclude each other");
 	if (facts->encodings && head->version < 11)
-		return refuse(no, 400, "HTTP/1.0 has no Transfer-Encoding");
+		return http_refuse(no, 400, "HTTP/1.0 has no Transfer-Encoding");
 	if (facts->hosts == 0 && head->version >= 11)
-		return refuse(no, 400, "the Host line is missing");
+		return http_refuse(no, 400, "the Host line is missing");
 	if (head->framing == HTTP_LENGTH && head->content_length == 0)
 		head->framing = HTTP_NO_BODY;
 	if (head->framing == HTTP_NO_BODY || head->version < 11)
@@ -382,11 +210,11 @@ version_parse(struct http_head *head, const char *text, size_t len,
 {
 	if (len != 8 || memcmp(text, "HTTP/", 5) != 0 || text[5] < '0' || text[5] > '9' ||
 	    text[6] != '.' || text[7] < '0' || text[7] > '9')
-		return refuse(no, 400,
-		              "the request line does not end with an HTTP version");
+		return http_refuse(no, 400,
+		                   "the request line does not end with an HTTP version");
 	head->version = (text[5] - '0') * 10 + (text[7] - '0');
 	if (head->version != 10 && head->version != 11)
-		return refuse(no, 505, "the HTTP version is neither 1.0 nor 1.1");
+		return http_refuse(no, 505, "the HTTP version is neither 1.0 nor 1.1");
 	return 0;
 }
 
@@ -400,21 +228,22 @@ request_line_parse(struct http_head *head, char *line, size_t len, bool writes,
 	int r;
 
 	if (method == 0 || method == len || line[method] != ' ')
-		return refuse(
+		return http_refuse(
 			no, 400,
 			"the request line does not begin with a method and a space");
 	if (method > MAX_METHOD)
-		return refuse(no, 400, "the method is too long");
+		return http_refuse(no, 400, "the method is too long");
 	memcpy(name, line, method);
 	name[method] = '\0';
 	rest = line + method + 1;
 	len -= method + 1;
 	target = http_span(rest, len, HTTP_TARGET);
 	if (target > head->max_target)
-		return refuse(no, 414, "the request target is too long");
+		return http_refuse(no, 414, "the request target is too long");
 	if (target == 0 || target == len || rest[target] != ' ')
-		return refuse(no, 400,
-		              "the request line is not a method, a target and a version");
+		return http_refuse(
+			no, 400,
+			"the request line is not a method, a target and a version");
 	r = version_parse(head, rest + target + 1, len - target - 1, no);
 	if (r == 0)
 		r = http_target_parse(&head->uri, name, rest, target, no);
@@ -450,7 +279,7 @@ head_lines_parse(struct http_head *head, struct lines *lines, struct http_refusa
 		if (len == 0)
 			return facts_judge(head, &facts, no) ?: 1;
 		if (head->n_fields == head->max_fields)
-			return refuse(no, 431, "there are too many header lines");
+			return http_refuse(no, 431, "there are too many header lines");
 		r = field_parse(field, line, len, lines->writes, &value_len, no);
 		if (r < 0)
 			return r;
@@ -487,10 +316,10 @@ head_parse_partial(struct http_head *head, char *start, char *end, bool has_line
 	size_t len = (size_t)(end - start);
 
 	if (!http_byte_is(*start, HTTP_TOKEN))
-		return refuse(no, 400,
-		              *start == 0x16
-		                      ? "this port speaks HTTP without TLS"
-		                      : "the request does not begin with a method");
+		return http_refuse(no, 400,
+		                   *start == 0x16
+		                           ? "this port speaks HTTP without TLS"
+		                           : "the request does not begin with a method");
 	if (has_line) {
 		int r = head_lines_parse(head, &lines, no);
 
@@ -498,9 +327,9 @@ head_parse_partial(struct http_head *head, char *start, char *end, bool has_line
 			return r;
 	}
 	if (len > head->max_target + MAX_METHOD && !memchr(start, '\n', len))
-		return refuse(no, 414, "the request target is too long");
+		return http_refuse(no, 414, "the request target is too long");
 	if (len >= head->max_head)
-		return refuse(no, 431, "the head of the request is too long");
+		return http_refuse(no, 431, "the head of the request is too long");
 	return 0;
 }
 
@@ -516,7 +345,8 @@ http_head_parse(struct http_head *head, char *buf, size_t len, size_t seen,
 	while (start < end && (*start == '\r' || *start == '\n'))
 		start++;
 	if (start == end)
-		return len < head->max_head ? 0 : refuse(no, 400, "there is no request");
+		return len < head->max_head ? 0
+		                            : http_refuse(no, 400, "there is no request");
 	from = seen > (size_t)(start - buf) + 2 ? buf + seen - 2 : start;
 	stop = head_find_end(from, end, &has_line);
 	if (!stop)
@@ -526,90 +356,11 @@ http_head_parse(struct http_head *head, char *buf, size_t len, size_t seen,
 	if (r < 0)
 		return r;
 	if ((size_t)(stop - start) > head->max_head)
-		return refuse(no, 431, "the head of the request is too long");
+		return http_refuse(no, 431, "the head of the request is too long");
 	return (long)(stop - buf);
 }
 
-/* ---- chunks ----
- *
- *   SIZE ──CR──► SIZE_LF ──► DATA ──► DATA_CR ──► DATA_LF ──► SIZE
- *    │ ';'         ▲   └─ size 0: LAST
- *    └──► EXTENSION┘CR
- */
-enum { SIZE, EXTENSION, SIZE_LF, DATA, DATA_CR, DATA_LF, LAST };
-
-static int
-chunk_line_byte(struct http_chunked *chunked, char c, struct http_refusal *no)
-{
-	int digit;
-
-	if (++chunked->line > MAX_CHUNK_LINE)
-		return refuse(no, 400, "the line of a chunk is too long");
-	switch (chunked->state) {
-	case SIZE:
-		digit = hex_digit(c);
-		if (digit >= 0) {
-			if (chunked->left >> 59) /* leaves the sign bit alone as well */
-				return refuse(no, 400, "a chunk is too large");
-			chunked->left = chunked->left << 4 | (unsigned)digit;
-		} else if (chunked->line > 1 && c == ';') {
-			chunked->state = EXTENSION;
-		} else if (chunked->line > 1 && c == '\r') {
-			chunked->state = SIZE_LF;
-		} else {
-			return refuse(no, 400, "the size of a chunk is not a hex number");
-		}
-		return 0;
-	case EXTENSION:
-		if (c == '\r')
-			chunked->state = SIZE_LF;
-		else if (!http_byte_is(c, HTTP_VALUE))
-			return refuse(no, 400,
-			              "a chunk extension has a control character");
-		return 0;
-	default:
-		if (c != '\n')
-			return refuse(no, 400,
-			              "the line of a chunk does not end with CR LF");
-		chunked->line = 0;
-		chunked->state = chunked->left ? DATA : LAST;
-		return 0;
-	}
-}
-
-int
-http_chunked_next(struct http_chunked *chunked, const char **pos, const char *end,
-                  const char **data, size_t *n, struct http_refusal *no)
-{
-	while (*pos < end && chunked->state != LAST) {
-		size_t there = (size_t)(end - *pos);
-		int r;
-
-		switch (chunked->state) {
-		case DATA:
-			*data = *pos;
-			*n = there < chunked->left ? there : (size_t)chunked->left;
-			*pos += *n;
-			chunked->left -= *n;
-			if (chunked->left == 0)
-				chunked->state = DATA_CR;
-			return HTTP_CHUNK_DATA;
-		case DATA_CR:
-		case DATA_LF:
-			if (*(*pos)++ != (chunked->state == DATA_CR ? '\r' : '\n'))
-				return refuse(no, 400,
-				              "a chunk is not followed by CR LF");
-			chunked->state = chunked->state == DATA_CR ? DATA_LF : SIZE;
-			break;
-		default:
-			r = chunk_line_byte(chunked, *(*pos)++, no);
-			if (r < 0)
-				return r;
-			break;
-		}
-	}
-	return chunked->state == LAST ? HTTP_CHUNK_LAST : HTTP_CHUNK_MORE;
-}
+/* ---- trailers ---- */
 
 static bool
 trailer_is_forbidden(const char *name)
@@ -639,12 +390,12 @@ http_trailers_parse(char *buf, size_t len, size_t max_len, struct http_field *fi
 		if (r < 0)
 			return r;
 		if (r == 0)
-			return len < max_len
-			               ? 0
-			               : refuse(no, 431, "the trailers are too long");
+			return len < max_len ? 0
+			                     : http_refuse(no, 431,
+			                                   "the trailers are too long");
 		if (line_len == 0) {
 			if ((size_t)(lines.pos - buf) > max_len)
-				return refuse(no, 431, "the trailers are too long");
+				return http_refuse(no, 431, "the trailers are too long");
 			if (lines.writes)
 				break;
 			lines.pos = buf;
@@ -653,13 +404,13 @@ http_trailers_parse(char *buf, size_t len, size_t max_len, struct http_field *fi
 			continue;
 		}
 		if (n_fields == *n)
-			return refuse(no, 431, "there are too many trailer lines");
+			return http_refuse(no, 431, "there are too many trailer lines");
 		r = field_parse(&fields[n_fields], line, line_len, lines.writes,
 		                &value_len, no);
 		if (r < 0)
 			return r;
 		if (lines.writes && trailer_is_forbidden(fields[n_fields].name))
-			return refuse(
+			return http_refuse(
 				no, 400,
 				"a trailer line has a name that only heads may have");
 		n_fields++;

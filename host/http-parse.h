@@ -26,6 +26,9 @@ struct http_refusal {
 	const char *why; /* a sentence for the client, static */
 };
 
+/* Says how to answer; -EBADMSG, so that `return http_refuse(...)` ends a parser. */
+int http_refuse(struct http_refusal *no, int status, const char *why);
+
 enum http_framing { HTTP_NO_BODY, HTTP_LENGTH, HTTP_CHUNKED };
 
 /* A target taken apart; not NUL-terminated. */

@@ -2,12 +2,13 @@
 /*
  * host/http-priv.h - what the files of the HTTP server share. [loop]
  *
- *   http-server.c    listeners, accepting, deadlines, pools, drain
+ *   http-server.c    listeners, accepting, deadlines, drain
+ *   http-pool.c      buffers and exchanges between two uses
  *   http-conn.c      one connection: bytes in and out, which events are armed
  *   http-exchange.c  the owner's calls, checked and passed on by struct http_proto
  *   http-h1.c        HTTP/1.1 over http-parse.h: what clients say
  *   http-h1-reply.c  and what they are told
- *   http-h2.c        HTTP/2 over nghttp2
+ *   http-h2*.c       HTTP/2 over nghttp2: the connection, its streams, what clients say
  *
  * A connection that waits for a request is struct http_conn and nothing else: buffers and
  * exchanges are lent to it from pools while there is something to hold.
@@ -213,18 +214,23 @@ http_slot_of(struct http_exchange *x)
 
 /* ---- http-server.c ---- */
 
-struct http_in *http_in_get(struct http_server *server);
-void http_in_put(struct http_server *server, struct http_in *in);
-struct http_out *http_out_get(struct http_server *server);
-void http_out_put(struct http_server *server, struct http_out *out);
-struct http_slot *http_slot_get(struct http_server *server);
-void http_slot_put(struct http_server *server, struct http_slot *slot);
 void http_server_update_time(struct http_server *server);
 void http_server_wait(struct http_server *server, struct http_timer *timer,
                       enum http_wait wait);
 void http_server_check_drained(struct http_server *server);
 void http_server_exchange_done(struct http_server *server);
 const char *http_server_date(struct http_server *server, size_t *len);
+
+/* ---- http-pool.c ---- */
+
+/* get: NULL without memory; put: NULL is fine. */
+struct http_in *http_in_get(struct http_server *server);
+void http_in_put(struct http_server *server, struct http_in *in);
+struct http_out *http_out_get(struct http_server *server);
+void http_out_put(struct http_server *server, struct http_out *out);
+struct http_slot *http_slot_get(struct http_server *server);
+void http_slot_put(struct http_server *server, struct http_slot *slot);
+void http_pools_free(struct http_server *server);
 
 /* ---- http-conn.c ---- */
 
@@ -239,8 +245,8 @@ void http_conn_leave(struct http_conn *conn);
  * it returns -ECANCELED or -ENOMEM, and the connection is closed, its HTTP/1 exchange detached.
  */
 int http_conn_write(struct http_conn *conn, const void *data, size_t len);
-int http_conn_flush(
-	struct http_conn *conn); /* as far as the client takes it; fails as write does */
+/* Writes the queue as far as the client takes it; fails as write does. */
+int http_conn_flush(struct http_conn *conn);
 /* The two halves of it, which leave failing to the caller. 0, -ECANCELED, -ENOMEM. */
 int http_conn_queue(struct http_conn *conn, const void *data, size_t len);
 int http_conn_send(struct http_conn *conn, const void *data, size_t len);
@@ -263,6 +269,8 @@ void http_conn_expired(struct http_conn *conn, enum http_wait wait);
 void http_conn_drain(struct http_conn *conn);
 
 /* ---- http-exchange.c ---- */
+
+extern const struct http_refusal http_no_memory, http_too_large;
 
 /* Separates an exchange from its connection, whose input it keeps. */
 void http_slot_detach(struct http_slot *slot);

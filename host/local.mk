@@ -17,9 +17,10 @@ noinst_LTLIBRARIES += %D%/libhost.la
 noinst_LTLIBRARIES += %D%/libhttp.la
 %C%_libhttp_la_CPPFLAGS = $(AM_CPPFLAGS) $(EVENT_CFLAGS) $(NGHTTP2_CFLAGS)
 %C%_libhttp_la_LIBADD = otel/libotel.la $(EVENT_LIBS) $(NGHTTP2_LIBS)
-%C%_libhttp_la_SOURCES = %D%/http-server.h %D%/http-priv.h %D%/http-field.c %D%/http-field.h %D%/http-parse.c \
-	%D%/http-parse.h %D%/http-server.c %D%/http-conn.c %D%/http-exchange.c %D%/http-h1.c \
-	%D%/http-h1-reply.c %D%/http-h2.c
+%C%_libhttp_la_SOURCES = %D%/http-server.h %D%/http-priv.h %D%/http-field.c %D%/http-field.h \
+	%D%/http-parse.c %D%/http-parse.h %D%/http-target.c %D%/http-chunked.c %D%/http-server.c %D%/http-pool.c \
+	%D%/http-conn.c %D%/http-exchange.c %D%/http-h1.c %D%/http-h1-reply.c %D%/http-h2.c %D%/http-h2-priv.h \
+	%D%/http-h2-request.c %D%/http-h2-stream.c
 %C%_libhost_la_LIBADD += %D%/libhttp.la
 
 # Configuration, the master, what a person types.
