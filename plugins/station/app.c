@@ -14,6 +14,7 @@
 
 #include "files.h"
 #include "forward.h"
+#include "origin.h"
 #include "query.h"
 #include "receive.h"
 #include "store.h"
@@ -85,6 +86,9 @@ clear(struct station *station, struct svc_request *req)
 		svc_reply_header(req, "Allow", "POST");
 		return svc_reply_text(req, 405, "clearing is done by POST\n");
 	}
+	if (!web_is_same_origin(req))
+		return svc_reply_text(req, 403,
+		                      "only the station's own page may clear it\n");
 	store_clear(station->store);
 	svc_event_set(station->host, station->arrived);
 	return svc_reply(req, 204, NULL, NULL, 0);
@@ -95,6 +99,18 @@ page(struct station *station, struct svc_request *req)
 {
 	const char *path = req->path;
 
+	if (!web_host_is_ours(req, svc_config(station->host, "hosts")))
+		return svc_reply_text(
+			req, 403,
+			"This station does not answer to that name in the address. Use localhost or\n"
+			"an IP address, or add the name to `hosts` in [plugin station].\n");
+	if (!strcmp(path, "/api/clear"))
+		return clear(station, req);
+	if (!strncmp(path, "/api/", 5) && strcmp(req->method, "GET") != 0 &&
+	    strcmp(req->method, "HEAD") != 0) {
+		svc_reply_header(req, "Allow", "GET, HEAD");
+		return svc_reply_text(req, 405, "the API is asked by GET\n");
+	}
 	if (!strncmp(path, "/api/telemetry/", 15))
 		return query_handle(req, station->store, station->arrived);
 	if (!strcmp(path, "/api/traces"))
@@ -106,8 +122,6 @@ page(struct station *station, struct svc_request *req)
 		                    station->forward);
 	if (!strcmp(path, "/api/events"))
 		return views_events(req, station->store, station->arrived);
-	if (!strcmp(path, "/api/clear"))
-		return clear(station, req);
 	if (!strncmp(path, "/api/", 5))
 		return svc_reply_text(req, 404, "no such call\n");
 	return files_reply(station->files, req);
@@ -130,6 +144,10 @@ static const struct svc_key keys[] = {
 	  "memory for what has arrived; the oldest goes first" },
 	{ "forward", SVC_STRING, "",
 	  "base URL of an OTLP/HTTP receiver that gets everything too" },
+	{ "cors", SVC_STRING, "",
+	  "origins whose pages may send OTLP, besides this machine's; * for all" },
+	{ "hosts", SVC_STRING, "",
+	  "names by which the page is reached, besides addresses and localhost" },
 	{ NULL },
 };
 

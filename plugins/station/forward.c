@@ -9,6 +9,7 @@
 
 #define MAX_QUEUED       1024
 #define MAX_QUEUED_BYTES ((size_t)32 << 20)
+#define MAX_URL          900
 #define TRIES            4 /* with 0.25, 0.5 and 1 s between them */
 
 struct item {
@@ -38,11 +39,17 @@ static int
 post(struct forward *forward, const struct item *item)
 {
 	char url[1024];
+	struct svc_header headers[] = { { "Content-Type", item->content_type },
+		                        { "Via", "1.1 " FORWARD_VIA } };
+	struct svc_call call = { .url = url,
+		                 .headers = headers,
+		                 .n_headers = sizeof headers / sizeof *headers,
+		                 .body = item->body,
+		                 .len = item->len };
 
 	snprintf(url, sizeof url, "%s/v1/%s", forward->url, item->signal);
 	for (int attempt = 0; attempt < TRIES; attempt++) {
-		SVC_RESPONSE(rsp, svc_http_post(forward->host, url, item->content_type,
-		                                item->body, item->len));
+		SVC_RESPONSE(rsp, svc_http(forward->host, &call));
 
 		if (rsp->error == -ECANCELED)
 			return -ECANCELED;
@@ -97,9 +104,18 @@ int
 forward_new(const struct svc_host *host, const char *url, struct forward **out,
             struct otel_error *err)
 {
-	struct forward *forward = calloc(1, sizeof *forward);
+	struct forward *forward;
 	size_t len = strlen(url);
 
+	if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+		return otel_error_set(
+			err, -EINVAL,
+			"forward = %s: expected a URL, such as http://127.0.0.1:4318",
+			url);
+	if (len > MAX_URL)
+		return otel_error_set(err, -EINVAL, "forward: longer than %d characters",
+		                      MAX_URL);
+	forward = calloc(1, sizeof *forward);
 	if (!forward)
 		return otel_error_set(err, -ENOMEM, "forward: out of memory");
 	STAILQ_INIT(&forward->queue);

@@ -10,6 +10,9 @@
 
 #include <cupola/service.h>
 
+/* In the Via header of what is passed on; what bears it is not passed on again. */
+#define FORWARD_VIA "cupola-station"
+
 struct forward;
 
 struct forward_stats {
@@ -18,7 +21,7 @@ struct forward_stats {
 	char last_error[200]; /* "" while all goes well */
 };
 
-/* `url` is the base: URL/v1/traces and so on. Starts a fiber. */
+/* `url` is the base, http:// or https://: URL/v1/traces and so on. Starts a fiber. */
 OTEL_MUST_USE int forward_new(const struct svc_host *host, const char *url,
                               struct forward **out, struct otel_error *err);
 /* Once nothing runs any more; NULL is fine. */

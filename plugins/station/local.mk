@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 plugin_LTLIBRARIES += %D%/station.la
-%C%_station_la_SOURCES = %D%/app.c %D%/buf.c %D%/buf.h %D%/forward.c %D%/forward.h \
+%C%_station_la_SOURCES = %D%/activity.c %D%/activity.h %D%/app.c %D%/buf.c %D%/buf.h %D%/forward.c %D%/forward.h \
 	%D%/otlp-guard.c %D%/otlp-guard.h %D%/otlp-json.c %D%/otlp-json.h %D%/otlp.h \
-	%D%/query.c %D%/query.h %D%/receive.c %D%/receive.h %D%/store.c %D%/store.h \
+	%D%/query.c %D%/query.h %D%/receive.c %D%/receive.h %D%/store.c %D%/store.h %D%/store-owner.c %D%/store-owner.h \
 	%D%/views.c %D%/views.h
 %C%_station_la_CPPFLAGS = $(plugin_cppflags) -I$(top_srcdir)/plugins/web $(otlp_proto_cppflags) $(JANSSON_CFLAGS) $(ZLIB_CFLAGS)
 %C%_station_la_LDFLAGS = $(plugin_ldflags)

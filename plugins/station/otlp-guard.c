@@ -29,6 +29,24 @@ varint(const uint8_t *bytes, size_t end, size_t *at, uint64_t *out)
 	return false;
 }
 
+/* Upper bounds of what protobuf-c keeps, and its scan with it, of a field with `len` bytes of payload. */
+static size_t
+cost_of(const ProtobufCFieldDescriptor *field, size_t len)
+{
+	const size_t scanned = 64, block = 2 * sizeof(void *);
+
+	if (!field) /* kept as unknown, beside a copy of the bytes */
+		return scanned + sizeof(ProtobufCMessageUnknownField) + 2 * block + len;
+	if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
+		const ProtobufCMessageDescriptor *descriptor = field->descriptor;
+
+		return scanned + descriptor->sizeof_message + 2 * block;
+	}
+	if (field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_BYTES)
+		return scanned + 2 * block + len;
+	return scanned + 8 * len; /* numbers, packed ones take a byte at least */
+}
+
 int
 otlp_guard_protobuf(const struct ProtobufCMessageDescriptor *descriptor,
                     const void *bytes, size_t len, struct otel_error *err)
@@ -37,7 +55,7 @@ otlp_guard_protobuf(const struct ProtobufCMessageDescriptor *descriptor,
 		const ProtobufCMessageDescriptor *descriptor;
 		size_t end;
 	} open[OTLP_MAX_DEPTH];
-	size_t at = 0, depth = 1;
+	size_t at = 0, depth = 1, built = 0;
 
 	open[0].descriptor = descriptor;
 	open[0].end = len;
@@ -83,11 +101,15 @@ otlp_guard_protobuf(const struct ProtobufCMessageDescriptor *descriptor,
 		if (skip > end - at)
 			return otel_error_set(err, -EINVAL,
 			                      "not protobuf: cut off at byte %zu", at);
-		field = (tag & 7) == WIRE_LEN ? protobuf_c_message_descriptor_get_field(
-							open[depth - 1].descriptor,
-							(unsigned)(tag >> 3))
-		                              : NULL;
-		if (!field || field->type != PROTOBUF_C_TYPE_MESSAGE) {
+		field = protobuf_c_message_descriptor_get_field(
+			open[depth - 1].descriptor, (unsigned)(tag >> 3));
+		built += cost_of(field, skip);
+		if (built > OTLP_MAX_BUILT)
+			return otel_error_set(err, -EMSGSIZE,
+			                      "more than %zu MiB once decoded",
+			                      OTLP_MAX_BUILT >> 20);
+		if ((tag & 7) != WIRE_LEN || !field ||
+		    field->type != PROTOBUF_C_TYPE_MESSAGE) {
 			at += skip;
 			continue;
 		}
@@ -106,7 +128,7 @@ int
 otlp_guard_json(const char *text, size_t len, struct otel_error *err)
 {
 	bool quoted = false;
-	size_t depth = 0;
+	size_t depth = 0, values = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
@@ -118,7 +140,12 @@ otlp_guard_json(const char *text, size_t len, struct otel_error *err)
 				quoted = false;
 		} else if (c == '"') {
 			quoted = true;
+		} else if (c == ',' && ++values > OTLP_MAX_BUILT / 128) {
+			return otel_error_set(err, -EMSGSIZE,
+			                      "more than %zu values in one body",
+			                      OTLP_MAX_BUILT / 128);
 		} else if (c == '{' || c == '[') {
+			values++;
 			if (++depth > 2 * OTLP_MAX_DEPTH)
 				return otel_error_set(err, -ELOOP,
 				                      "nested deeper than %d brackets",

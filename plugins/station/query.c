@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "otlp-json.h"
@@ -12,6 +14,7 @@
 
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MAX     100000
+#define FOLLOW_STEP   10000 /* items in one line of JSON at most */
 
 uint64_t
 station_now(void)
@@ -50,41 +53,38 @@ write_item(struct buf *buf, const struct store_item *item)
 	protobuf_c_message_free_unpacked(message, NULL);
 }
 
+/* By owner, the first known first, and then in the order of arrival. */
+static int
+by_owner(const void *a, const void *b)
+{
+	const struct store_item *x = *(const struct store_item *const *)a,
+				*y = *(const struct store_item *const *)b;
+
+	if (x->owner != y->owner)
+		return x->owner->serial < y->owner->serial ? -1 : 1;
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
 void
-query_write(struct buf *buf, int signal, const struct store_item *const *items, size_t n)
+query_write(struct buf *buf, int signal, const struct store_item **items, size_t n)
 {
 	const struct shape *shape = &shapes[signal];
-	bool *written = calloc(n + 1, sizeof *written);
-	bool first_owner = true;
 
-	if (!written) {
-		buf->failed = true;
-		return;
-	}
+	if (n)
+		qsort(items, n, sizeof *items, by_owner);
 	buf_printf(buf, "{\"%s\":[", shape->resources);
 	for (size_t i = 0; i < n && !buf->failed; i++) {
 		const struct store_owner *owner = items[i]->owner;
-		bool first = true;
 
-		if (written[i])
-			continue;
-		buf_printf(buf, "%s{%s,\"%s\":[{%s,\"%s\":[", first_owner ? "" : ",",
-		           owner->resource_json, shape->scopes, owner->scope_json,
-		           shape->items);
-		first_owner = false;
-		for (size_t k = i; k < n; k++) {
-			if (items[k]->owner != owner)
-				continue;
-			if (!first)
-				buf_puts(buf, ",");
-			first = false;
-			written[k] = true;
-			write_item(buf, items[k]);
-		}
-		buf_puts(buf, "]}]}");
+		if (i && items[i - 1]->owner == owner)
+			buf_puts(buf, ",");
+		else
+			buf_printf(buf, "%s{%s,\"%s\":[{%s,\"%s\":[", i ? "]}]}," : "",
+			           owner->resource_json, shape->scopes, owner->scope_json,
+			           shape->items);
+		write_item(buf, items[i]);
 	}
-	buf_puts(buf, "]}");
-	free(written);
+	buf_puts(buf, n ? "]}]}]}" : "]}");
 }
 
 /* ---- parameters ---- */
@@ -135,7 +135,8 @@ query_since(const char *text, uint64_t now_unix_ns, uint64_t *unix_ns)
 struct filter {
 	int signal;
 	bool whole_traces, follow;
-	const char *service, *name;
+	const char *service, *name, *text;
+	unsigned min_severity;
 	bool has_trace, has_span;
 	uint8_t trace_id[16], span_id[8];
 	uint64_t since;
@@ -152,6 +153,11 @@ filter_read(struct svc_request *req, struct filter *f)
 	f->limit = LIMIT_DEFAULT;
 	f->service = svc_query(req, "service");
 	f->name = svc_query(req, "name");
+	f->text = svc_query(req, "q");
+	text = svc_query(req, "severity");
+	f->min_severity = text ? (unsigned)strtoul(text, &end, 10) : 0;
+	if (text && (!*text || *end || f->min_severity > 24))
+		return "severity: expected a severity number from 0 to 24\n";
 	text = svc_query(req, "trace_id");
 	f->has_trace = text != NULL;
 	if (text && !query_id(text, f->trace_id, 16))
@@ -176,19 +182,41 @@ filter_read(struct svc_request *req, struct filter *f)
 	return NULL;
 }
 
+/*
+ * Whether the text is in a string of the message, whatever the case. Protobuf keeps strings as they are,
+ * so its bytes are searched without unpacking them.
+ */
+static bool
+has_text(const struct store_item *item, const char *text)
+{
+	const char *bytes = (const char *)item->bytes;
+	int low = tolower((unsigned char)*text), high = toupper((unsigned char)*text);
+	size_t n = strlen(text);
+
+	for (size_t i = 0; n && i + n <= item->len; i++)
+		if ((item->bytes[i] == low || item->bytes[i] == high) &&
+		    !strncasecmp(bytes + i, text, n))
+			return true;
+	return !n;
+}
+
 static bool
 matches(const struct filter *f, const struct store_item *item)
 {
+	if (item->signal == STORE_LOGS && item->status < f->min_severity)
+		return false;
 	if (item->arrived_unix_ns < f->since)
 		return false;
-	if (f->service && strcmp(item->owner->service, f->service) != 0)
+	if (f->service && strcmp(item->owner->service->name, f->service) != 0)
 		return false;
 	if (f->name && strcmp(item->name, f->name) != 0)
 		return false;
 	if (f->has_trace &&
 	    (!item->trace || memcmp(item->trace->id, f->trace_id, 16) != 0))
 		return false;
-	return !f->has_span || !memcmp(item->span_id, f->span_id, 8);
+	if (f->has_span && memcmp(item->span_id, f->span_id, 8) != 0)
+		return false;
+	return !f->text || has_text(item, f->text);
 }
 
 /* ---- choosing ---- */
@@ -216,17 +244,6 @@ choose(struct chosen *c, const struct store_item *item)
 	c->items[c->n++] = item;
 }
 
-static void
-reverse(struct chosen *c)
-{
-	for (size_t i = 0; i < c->n / 2; i++) {
-		const struct store_item *other = c->items[c->n - 1 - i];
-
-		c->items[c->n - 1 - i] = c->items[i];
-		c->items[i] = other;
-	}
-}
-
 static bool
 any_matches(const struct filter *f, const struct store_trace *trace)
 {
@@ -238,17 +255,22 @@ any_matches(const struct filter *f, const struct store_trace *trace)
 	return false;
 }
 
-/* The newest `limit` items newer than `after`, oldest first; whole traces for `traces`. */
+/* The newest `limit` items, oldest first; whole traces for `traces`. */
 static void
-choose_all(const struct filter *f, const struct store *store, uint64_t after,
-           struct chosen *c)
+choose_newest(const struct filter *f, const struct store *store, struct chosen *c)
 {
-	const struct store_items *all = store_items(store, f->signal);
 	const struct store_trace *trace;
 	const struct store_item *item;
 	size_t n = 0;
 
-	if (f->whole_traces && !after) {
+	if (f->whole_traces && f->has_trace) {
+		trace = store_trace(store, f->trace_id);
+		if (trace && any_matches(f, trace))
+			TAILQ_FOREACH (item, &trace->spans, in_trace)
+				choose(c, item);
+		return;
+	}
+	if (f->whole_traces) {
 		TAILQ_FOREACH (trace, store_traces(store), recent) {
 			if (n == f->limit)
 				break;
@@ -260,42 +282,83 @@ choose_all(const struct filter *f, const struct store *store, uint64_t after,
 		}
 		return;
 	}
-	TAILQ_FOREACH_REVERSE(item, all, store_items, all)
+	if (f->has_trace && f->signal != STORE_METRICS) {
+		trace = store_trace(store, f->trace_id);
+		if (!trace)
+			return;
+		const struct store_items *in = f->signal == STORE_SPANS ? &trace->spans
+		                                                        : &trace->logs;
+
+		TAILQ_FOREACH_REVERSE(item, in, store_items, in_trace)
+		if (c->n < f->limit && matches(f, item))
+			choose(c, item);
+		return;
+	}
+	TAILQ_FOREACH_REVERSE(item, store_items(store, f->signal), store_items, all)
 	{
-		if (item->seq <= after || c->n == f->limit)
+		if (c->n == f->limit || item->arrived_unix_ns < f->since)
 			break;
 		if (matches(f, item))
 			choose(c, item);
 	}
-	reverse(c);
+}
+
+/* At most FOLLOW_STEP of what came after *after, which becomes the last one that was looked at. */
+static void
+choose_next(const struct filter *f, const struct store *store, uint64_t *after,
+            struct chosen *c)
+{
+	const struct store_items *all = store_items(store, f->signal);
+	const struct store_item *item = TAILQ_LAST(all, store_items), *before;
+
+	while (item && (before = TAILQ_PREV(item, store_items, all)) &&
+	       before->seq > *after)
+		item = before;
+	for (; item && c->n < FOLLOW_STEP; item = TAILQ_NEXT(item, all)) {
+		if (item->seq <= *after)
+			continue;
+		*after = item->seq;
+		if (matches(f, item))
+			choose(c, item);
+	}
 }
 
 /* ---- answering ---- */
 
+/* Nothing of the store is held while the client takes its time: it may be evicted meanwhile. */
 static int
 follow(struct svc_request *req, const struct filter *f, const struct store *store,
        struct svc_event *arrived)
 {
-	uint64_t after = 0;
-	int r = svc_reply_begin(req, 200, "application/x-ndjson");
+	struct chosen c = { 0 };
+	uint64_t after, seen;
+	int r;
 
+	svc_reply_header(req, "Cache-Control", "no-store");
+	r = svc_reply_begin(req, 200, "application/x-ndjson");
+	after = store_seq(store);
+	choose_newest(f, store, &c);
 	while (r == 0) {
-		struct chosen c = { 0 };
 		struct buf buf = { 0 };
 
-		choose_all(f, store, after, &c);
-		after = store_seq(store);
-		if (c.n) {
+		if (c.n && !c.failed) {
 			query_write(&buf, f->signal, c.items, c.n);
 			buf_puts(&buf, "\n");
 			r = buf.failed ? -ENOMEM
 			               : svc_reply_write(req, buf.data, buf.len);
 		}
+		r = c.failed ? -ENOMEM : r;
 		buf_fini(&buf);
 		free(c.items);
-		if (r == 0 && store_seq(store) == after)
-			r = svc_event_wait(req->host, arrived, -1);
+		c = (struct chosen){ 0 };
+		while (r == 0 && !c.n && !c.failed) {
+			seen = store_seq(store);
+			choose_next(f, store, &after, &c);
+			if (!c.n && store_seq(store) == seen)
+				r = svc_event_wait(req->host, arrived, -1);
+		}
 	}
+	free(c.items);
 	return r == -ECANCELED ? 0 : r;
 }
 
@@ -306,7 +369,7 @@ once(struct svc_request *req, const struct filter *f, const struct store *store)
 	struct buf buf = { 0 };
 	int r;
 
-	choose_all(f, store, 0, &c);
+	choose_newest(f, store, &c);
 	query_write(&buf, f->signal, c.items, c.n);
 	if (c.failed || buf.failed)
 		r = svc_reply_text(req, 503,

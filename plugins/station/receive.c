@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <zlib.h>
 
+#include "origin.h"
 #include "otlp-guard.h"
 #include "otlp-json.h"
 #include "otlp.h"
@@ -116,6 +118,7 @@ note_mistake(struct receiver *receiver, struct svc_request *req, const char *tex
 struct job {
 	int signal;
 	bool json, gzip;
+	bool forwarded; /* by a station already: one that forwards to itself would never end */
 	const void *body;
 	size_t len;
 	void *inflated;            /* owned */
@@ -152,7 +155,9 @@ inflate_body(struct job *job)
 		z.avail_out = (uInt)(size - z.total_out);
 		r = inflate(&z, Z_NO_FLUSH);
 	} while (r == Z_OK && z.avail_out == 0 && size <= MAX_INFLATED);
-	if (z.total_out > MAX_INFLATED)
+	if (r == Z_MEM_ERROR)
+		r = otel_error_set(&job->err, -ENOMEM, "out of memory");
+	else if (z.total_out > MAX_INFLATED)
 		r = otel_error_set(&job->err, -EMSGSIZE,
 		                   "more than %zu MiB once decompressed",
 		                   MAX_INFLATED >> 20);
@@ -160,6 +165,10 @@ inflate_body(struct job *job)
 		r = otel_error_set(&job->err, -EINVAL,
 		                   "Content-Encoding says gzip, and the body is not (%s)",
 		                   z.msg ? z.msg : "cut off");
+	else if (z.avail_in)
+		r = otel_error_set(&job->err, -EINVAL,
+		                   "%u bytes follow the end of the gzip body",
+		                   z.avail_in);
 	else
 		r = 0;
 	job->body = job->inflated = out;
@@ -233,9 +242,10 @@ take(struct receiver *receiver, struct job *job, uint64_t *rejected)
 		otel_error_set(&job->err, (int)taken, "the station is out of memory");
 		return taken;
 	}
-	forward_add(receiver->forward, signals[job->signal].name,
-	            job->json ? "application/json" : "application/x-protobuf", job->body,
-	            job->len);
+	if (!job->forwarded)
+		forward_add(receiver->forward, signals[job->signal].name,
+		            job->json ? "application/json" : "application/x-protobuf",
+		            job->body, job->len);
 	svc_event_set(receiver->host, receiver->arrived);
 	return taken;
 }
@@ -261,6 +271,49 @@ count(struct receiver *receiver, int signal, int protocol, long taken, size_t by
 }
 
 /* ---- answers ---- */
+
+static bool
+was_forwarded(struct svc_request *req)
+{
+	const char *via = svc_header(req, "via");
+
+	return via && strstr(via, FORWARD_VIA);
+}
+
+/* Whether the browser's page that asks, if it is one, may; says so in the reply. */
+static bool
+allow_origin(struct receiver *receiver, struct svc_request *req)
+{
+	const char *origin = svc_header(req, "origin");
+	char text[300];
+
+	if (!origin)
+		return true;
+	svc_reply_header(req, "Vary", "Origin");
+	if (!web_origin_is_allowed(origin, svc_config(receiver->host, "cors"))) {
+		snprintf(
+			text, sizeof text,
+			"a page of %.120s wants to send; allow it by cors in [plugin station]",
+			origin);
+		note_mistake(receiver, req, text);
+		return false;
+	}
+	svc_reply_header(req, "Access-Control-Allow-Origin", origin);
+	return true;
+}
+
+/* What a browser asks before it lets a page send. */
+static int
+reply_preflight(struct svc_request *req)
+{
+	const char *headers = svc_header(req, "access-control-request-headers");
+
+	svc_reply_header(req, "Access-Control-Allow-Methods", "POST");
+	svc_reply_header(req, "Access-Control-Allow-Headers",
+	                 headers ? headers : "content-type, content-encoding");
+	svc_reply_header(req, "Access-Control-Max-Age", "3600");
+	return svc_reply(req, 204, NULL, NULL, 0);
+}
 
 /*
  * Export{Trace,Logs,Metrics}ServiceResponse. The three have the same fields under different names:
@@ -345,6 +398,12 @@ handle_http(struct receiver *receiver, struct svc_request *req, int signal)
 	int r;
 
 	job.json = media_type_is(type, "application/json");
+	job.forwarded = was_forwarded(req);
+	if (!allow_origin(receiver, req))
+		return svc_reply_text(req, 403,
+		                      "pages of this origin may not send here\n");
+	if (!strcmp(req->method, "OPTIONS"))
+		return reply_preflight(req);
 	if (strcmp(req->method, "POST") != 0) {
 		note_mistake(receiver, req, "OTLP is sent by POST");
 		svc_reply_header(req, "Allow", "POST");
@@ -444,6 +503,7 @@ handle_grpc(struct receiver *receiver, struct svc_request *req, int signal)
 		                  "grpc-encoding: expected gzip or identity", &buf);
 	}
 	job.gzip = body[0] == 1;
+	job.forwarded = was_forwarded(req);
 	job.body = body + 5;
 	job.len = req->len - 5;
 	taken = take(receiver, &job, &rejected);

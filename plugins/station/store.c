@@ -2,19 +2,28 @@
 #include "store.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
-#include "otlp-json.h"
+#include "activity.h"
 #include "otlp.h"
+#include "store-owner.h"
 
-#define BUCKETS 16384u /* of traces; a power of two */
+/* Of spans. */
+#define STATUS_ERROR  2
+#define KIND_SERVER   2
+#define KIND_CONSUMER 5
+
+#define MIN_BUCKETS 1024u /* of traces; a power of two, as all its successors */
+
+LIST_HEAD(bucket, store_trace);
 
 struct store {
 	struct store_items items[STORE_N_SIGNALS];
-	LIST_HEAD(, store_owner) owners;
-	LIST_HEAD(, store_trace) buckets[BUCKETS];
+	struct owners owners;
+	struct bucket *buckets; /* grows with the traces */
+	size_t n_buckets;
 	struct store_traces traces;
 	struct store_stats stats;
 	uint64_t seq;
@@ -27,6 +36,13 @@ store_new(size_t budget)
 
 	if (!store)
 		return NULL;
+	store->buckets = calloc(MIN_BUCKETS, sizeof *store->buckets);
+	if (!store->buckets) {
+		free(store);
+		return NULL;
+	}
+	store->n_buckets = MIN_BUCKETS;
+	owners_init(&store->owners, &store->stats.bytes);
 	for (int i = 0; i < STORE_N_SIGNALS; i++)
 		TAILQ_INIT(&store->items[i]);
 	TAILQ_INIT(&store->traces);
@@ -34,123 +50,71 @@ store_new(size_t budget)
 	return store;
 }
 
-/* ---- owners ---- */
-
-static uint64_t
-hash_bytes(const char *bytes, size_t len, uint64_t hash)
-{
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (uint8_t)bytes[i]) * 0x100000001b3u; /* FNV-1a */
-	return hash;
-}
-
-static const char *
-service_name(const otlp_resource *resource)
-{
-	for (size_t i = 0; resource && i < resource->n_attributes; i++) {
-		const otlp_key_value *kv = resource->attributes[i];
-
-		if (!strcmp(kv->key, "service.name") && kv->value &&
-		    kv->value->value_case ==
-		            OPENTELEMETRY__PROTO__COMMON__V1__ANY_VALUE__VALUE_STRING_VALUE)
-			return kv->value->string_value;
-	}
-	return "";
-}
-
-static void
-write_part(struct buf *buf, const char *name, const ProtobufCMessage *message,
-           const char *schema_url)
-{
-	buf_printf(buf, "\"%s\":", name);
-	if (message)
-		otlp_json_write(buf, message);
-	else
-		buf_puts(buf, "{}");
-	if (schema_url && *schema_url) {
-		buf_puts(buf, ",\"schemaUrl\":");
-		buf_json_string(buf, schema_url, strlen(schema_url));
-	}
-}
-
-static struct store_owner *
-owner_find(struct store *store, const otlp_resource *resource, const char *resource_url,
-           const otlp_scope *scope, const char *scope_url)
-{
-	struct buf r = { 0 }, s = { 0 };
-	struct store_owner *owner = NULL;
-	uint64_t hash;
-
-	write_part(&r, "resource", resource ? &resource->base : NULL, resource_url);
-	write_part(&s, "scope", scope ? &scope->base : NULL, scope_url);
-	if (r.failed || s.failed)
-		goto out;
-	hash = hash_bytes(s.data, s.len, hash_bytes(r.data, r.len, 0xcbf29ce484222325u));
-	LIST_FOREACH (owner, &store->owners, link)
-		if (owner->hash == hash && !strcmp(owner->resource_json, r.data) &&
-		    !strcmp(owner->scope_json, s.data))
-			goto out;
-	owner = calloc(1, sizeof *owner);
-	if (!owner)
-		goto out;
-	owner->service = strdup(service_name(resource));
-	if (!owner->service) {
-		free(owner);
-		owner = NULL;
-		goto out;
-	}
-	owner->hash = hash;
-	owner->bytes = sizeof *owner + r.len + s.len;
-	owner->resource_json = r.data;
-	owner->scope_json = s.data;
-	r.data = s.data = NULL;
-	store->stats.bytes += owner->bytes;
-	LIST_INSERT_HEAD(&store->owners, owner, link);
-out:
-	buf_fini(&r);
-	buf_fini(&s);
-	return owner;
-}
-
-static void
-owner_drop_if_unused(struct store *store, struct store_owner *owner)
-{
-	if (owner->n_items)
-		return;
-	LIST_REMOVE(owner, link);
-	store->stats.bytes -= owner->bytes;
-	free(owner->service);
-	free(owner->resource_json);
-	free(owner->scope_json);
-	free(owner);
-}
-
 /* ---- traces ---- */
 
-static size_t
-bucket_of(const uint8_t id[16])
+static struct bucket *
+bucket_of(struct bucket *buckets, size_t n, const uint8_t id[16])
 {
 	uint64_t low;
 
 	memcpy(&low, id + 8, sizeof low);
-	return (size_t)(low * 0x9e3779b97f4a7c15u >> 32) & (BUCKETS - 1);
+	return &buckets[(size_t)(low * 0x9e3779b97f4a7c15u >> 32) & (n - 1)];
 }
 
-struct store_trace *
-store_trace(const struct store *store, const uint8_t id[16])
+/* Doubles the index when there are as many traces as buckets. Without memory it stays, and gets slower. */
+static void
+index_grow(struct store *store)
+{
+	size_t n = 2 * store->n_buckets;
+	struct bucket *buckets;
+	struct store_trace *trace;
+
+	if (store->stats.traces < store->n_buckets)
+		return;
+	buckets = calloc(n, sizeof *buckets);
+	if (!buckets)
+		return;
+	TAILQ_FOREACH (trace, &store->traces, recent) {
+		LIST_REMOVE(trace, bucket);
+		LIST_INSERT_HEAD(bucket_of(buckets, n, trace->id), trace, bucket);
+	}
+	free(store->buckets);
+	store->buckets = buckets;
+	store->n_buckets = n;
+}
+
+static struct store_trace *
+trace_find(const struct store *store, const uint8_t id[16])
 {
 	struct store_trace *trace;
 
-	LIST_FOREACH (trace, &store->buckets[bucket_of(id)], bucket)
+	LIST_FOREACH (trace, bucket_of(store->buckets, store->n_buckets, id), bucket)
 		if (!memcmp(trace->id, id, 16))
 			return trace;
 	return NULL;
 }
 
+struct store_trace *
+store_trace(const struct store *store, const uint8_t id[16])
+{
+	struct store_trace *trace = trace_find(store, id);
+
+	if (trace)
+		store_trace_settle(trace);
+	return trace;
+}
+
+/* With its share of the index: two pointers at most. */
+static size_t
+trace_cost(const struct store_trace *trace)
+{
+	return store_cost(trace) + 2 * sizeof(struct bucket);
+}
+
 static struct store_trace *
 trace_make(struct store *store, const uint8_t id[16])
 {
-	struct store_trace *trace = store_trace(store, id);
+	struct store_trace *trace = trace_find(store, id);
 
 	if (trace)
 		return trace;
@@ -160,22 +124,34 @@ trace_make(struct store *store, const uint8_t id[16])
 	memcpy(trace->id, id, 16);
 	TAILQ_INIT(&trace->spans);
 	TAILQ_INIT(&trace->logs);
-	LIST_INSERT_HEAD(&store->buckets[bucket_of(id)], trace, bucket);
+	index_grow(store);
+	LIST_INSERT_HEAD(bucket_of(store->buckets, store->n_buckets, id), trace, bucket);
 	TAILQ_INSERT_HEAD(&store->traces, trace, recent);
-	store->stats.bytes += sizeof *trace;
+	store->stats.bytes += trace_cost(trace);
 	store->stats.traces++;
 	return trace;
 }
 
 static void
-trace_note_span(struct store_trace *trace, const struct store_item *span)
+trace_stretch(struct store_trace *trace, const struct store_item *span, bool first)
 {
-	if (!trace->n_spans || span->time_unix_ns < trace->start_unix_ns)
+	if (first || span->time_unix_ns < trace->start_unix_ns)
 		trace->start_unix_ns = span->time_unix_ns;
-	if (span->end_unix_ns > trace->end_unix_ns)
+	if (first || span->end_unix_ns > trace->end_unix_ns)
 		trace->end_unix_ns = span->end_unix_ns;
-	trace->n_spans++;
-	trace->n_errors += span->status == 2;
+}
+
+void
+store_trace_settle(struct store_trace *trace)
+{
+	const struct store_item *span;
+
+	if (!trace->unsettled)
+		return;
+	trace->unsettled = false;
+	trace->start_unix_ns = trace->end_unix_ns = 0;
+	TAILQ_FOREACH (span, &trace->spans, in_trace)
+		trace_stretch(trace, span, span == TAILQ_FIRST(&trace->spans));
 }
 
 static void
@@ -184,7 +160,10 @@ trace_add(struct store *store, struct store_trace *trace, struct store_item *ite
 	item->trace = trace;
 	if (item->signal == STORE_SPANS) {
 		TAILQ_INSERT_TAIL(&trace->spans, item, in_trace);
-		trace_note_span(trace, item);
+		trace_stretch(trace, item, trace->n_spans == 0);
+		store->stats.span_traces += trace->n_spans++ == 0;
+		trace->n_errors += item->status == STATUS_ERROR;
+		trace->services |= UINT64_C(1) << item->owner->service->bit;
 	} else {
 		TAILQ_INSERT_TAIL(&trace->logs, item, in_trace);
 		trace->n_logs++;
@@ -198,34 +177,26 @@ static void
 trace_remove(struct store *store, struct store_item *item)
 {
 	struct store_trace *trace = item->trace;
-	struct store_item *span;
 
 	if (item->signal == STORE_LOGS) {
 		TAILQ_REMOVE(&trace->logs, item, in_trace);
 		trace->n_logs--;
 	} else {
 		TAILQ_REMOVE(&trace->spans, item, in_trace);
-		trace->n_spans = trace->n_errors = 0;
-		trace->start_unix_ns = trace->end_unix_ns = 0;
-		TAILQ_FOREACH (span, &trace->spans, in_trace)
-			trace_note_span(trace, span);
+		store->stats.span_traces -= --trace->n_spans == 0;
+		trace->n_errors -= item->status == STATUS_ERROR;
+		trace->unsettled = true;
 	}
 	if (trace->n_spans || trace->n_logs)
 		return;
 	LIST_REMOVE(trace, bucket);
 	TAILQ_REMOVE(&store->traces, trace, recent);
-	store->stats.bytes -= sizeof *trace;
+	store->stats.bytes -= trace_cost(trace);
 	store->stats.traces--;
 	free(trace);
 }
 
 /* ---- items ---- */
-
-static size_t
-item_bytes(const struct store_item *item)
-{
-	return sizeof *item + item->len + strlen(item->name) + 1;
-}
 
 static void
 item_drop(struct store *store, struct store_item *item)
@@ -235,10 +206,13 @@ item_drop(struct store *store, struct store_item *item)
 	TAILQ_REMOVE(&store->items[item->signal], item, all);
 	if (item->trace)
 		trace_remove(store, item);
-	store->stats.bytes -= item_bytes(item);
+	store->stats.bytes -= store_cost(item);
 	store->stats.held[item->signal]--;
+	owner->service->held[item->signal]--;
+	owner->service->errors -= item->signal == STORE_SPANS &&
+	                          item->status == STATUS_ERROR;
 	owner->n_items--;
-	owner_drop_if_unused(store, owner);
+	owners_drop_if_unused(&store->owners, owner);
 	free(item);
 }
 
@@ -284,13 +258,23 @@ item_new(struct store *store, int signal, const ProtobufCMessage *message,
 	return item;
 }
 
+/* Whether it has that length and is not all zeros, which stands for none. */
+static bool
+is_id(const ProtobufCBinaryData *id, size_t len)
+{
+	static const uint8_t zeros[16];
+
+	return id->len == len && memcmp(id->data, zeros, len) != 0;
+}
+
+/* Takes the item, on failure too. */
 static int
 item_add(struct store *store, struct store_item *item, struct store_owner *owner,
          const ProtobufCBinaryData *trace_id)
 {
 	struct store_trace *trace = NULL;
 
-	if (trace_id && trace_id->len == 16) {
+	if (trace_id && is_id(trace_id, 16)) {
 		trace = trace_make(store, trace_id->data);
 		if (!trace) {
 			free(item);
@@ -299,12 +283,17 @@ item_add(struct store *store, struct store_item *item, struct store_owner *owner
 	}
 	item->owner = owner;
 	owner->n_items++;
+	owner->service->held[item->signal]++;
+	owner->service->errors += item->signal == STORE_SPANS &&
+	                          item->status == STATUS_ERROR;
+	owner->service->last_unix_ns = item->arrived_unix_ns;
 	TAILQ_INSERT_TAIL(&store->items[item->signal], item, all);
 	if (trace)
 		trace_add(store, trace, item);
-	store->stats.bytes += item_bytes(item);
+	store->stats.bytes += store_cost(item);
 	store->stats.held[item->signal]++;
 	store->stats.received[item->signal]++;
+	evict(store);
 	return 0;
 }
 
@@ -317,6 +306,23 @@ struct adding {
 	struct otel_error *why;
 	long taken;
 };
+
+/* Requests that the service answered, for its activity; without memory they are not counted. */
+static void
+note_request(struct adding *a, const struct store_item *span)
+{
+	struct activity *activity;
+
+	if (span->kind != KIND_SERVER && span->kind != KIND_CONSUMER)
+		return;
+	activity = owners_activity(&a->store->owners, a->owner->service);
+	if (activity)
+		activity_add(activity, a->now,
+		             span->end_unix_ns > span->time_unix_ns
+		                     ? span->end_unix_ns - span->time_unix_ns
+		                     : 0,
+		             span->status == STATUS_ERROR);
+}
 
 static int
 add_span(struct adding *a, const otlp_span *span)
@@ -332,6 +338,12 @@ add_span(struct adding *a, const otlp_span *span)
 			span->name, span->trace_id.len, span->span_id.len);
 		return 0;
 	}
+	if (!is_id(&span->trace_id, 16) || !is_id(&span->span_id, 8)) {
+		a->rejected++;
+		otel_error_set(a->why, -EINVAL, "span \"%.60s\": its %s id is all zeros",
+		               span->name, is_id(&span->trace_id, 16) ? "span" : "trace");
+		return 0;
+	}
 	item = item_new(a->store, STORE_SPANS, &span->base, span->name);
 	if (!item)
 		return -ENOMEM;
@@ -343,7 +355,7 @@ add_span(struct adding *a, const otlp_span *span)
 	memcpy(item->span_id, span->span_id.data, 8);
 	if (span->parent_span_id.len)
 		memcpy(item->parent_id, span->parent_span_id.data, 8);
-	a->taken++;
+	note_request(a, item);
 	return item_add(a->store, item, a->owner, &span->trace_id);
 }
 
@@ -361,7 +373,6 @@ add_log(struct adding *a, const otlp_log *record)
 	item->status = (uint8_t)record->severity_number;
 	if (record->span_id.len == 8)
 		memcpy(item->span_id, record->span_id.data, 8);
-	a->taken++;
 	return item_add(a->store, item, a->owner, &record->trace_id);
 }
 
@@ -375,50 +386,50 @@ add_metric(struct adding *a, const otlp_metric *metric)
 		return -ENOMEM;
 	item->arrived_unix_ns = item->time_unix_ns = a->now;
 	item->kind = (uint8_t)metric->data_case;
-	a->taken++;
 	return item_add(a->store, item, a->owner, NULL);
 }
 
 /*
  * The three requests have the same shape: resources, scopes in them, items in those. ADD_ALL walks it
- * for one signal.
+ * for one signal. The owner is held while items come, as those before them may be evicted.
  */
-#define ADD_ALL(a, request, resources, scopes, items, add)                                  \
-	do {                                                                                \
-		for (size_t i_ = 0; i_ < (request)->n_##resources; i_++) {                  \
-			for (size_t j_ = 0; j_ < (request)->resources[i_]->n_##scopes;      \
-			     j_++) {                                                        \
-				const otlp_scope *scope_ =                                  \
-					(request)->resources[i_]->scopes[j_]->scope;        \
-				size_t n_ =                                                 \
-					(request)->resources[i_]->scopes[j_]->n_##items;    \
-				if (!n_)                                                    \
-					continue;                                           \
-				(a)->owner = owner_find(                                    \
-					(a)->store, (request)->resources[i_]->resource,     \
-					(request)->resources[i_]->schema_url, scope_,       \
-					(request)                                           \
-						->resources[i_]                             \
-						->scopes[j_]                                \
-						->schema_url);                              \
-				if (!(a)->owner)                                            \
-					return -ENOMEM;                                     \
-				(a)->owner                                                  \
-					->n_items++; /* holds it while items come and go */ \
-				for (size_t k_ = 0; k_ < n_; k_++) {                        \
-					int r_ = add((a), (request)                         \
-					                          ->resources[i_]           \
-					                          ->scopes[j_]              \
-					                          ->items[k_]);             \
-					if (r_ < 0) {                                       \
-						(a)->owner->n_items--;                      \
-						return r_;                                  \
-					}                                                   \
-				}                                                           \
-				(a)->owner->n_items--;                                      \
-				owner_drop_if_unused((a)->store, (a)->owner);               \
-			}                                                                   \
-		}                                                                           \
+#define ADD_ALL(a, request, resources, scopes, items, add)                               \
+	do {                                                                             \
+		for (size_t i_ = 0; i_ < (request)->n_##resources; i_++) {               \
+			for (size_t j_ = 0; j_ < (request)->resources[i_]->n_##scopes;   \
+			     j_++) {                                                     \
+				size_t n_ =                                              \
+					(request)->resources[i_]->scopes[j_]->n_##items; \
+				int r_ = 0;                                              \
+				if (!n_)                                                 \
+					continue;                                        \
+				(a)->owner = owners_get(                                 \
+					&(a)->store->owners,                             \
+					(request)->resources[i_]->resource,              \
+					(request)->resources[i_]->schema_url,            \
+					(request)->resources[i_]->scopes[j_]->scope,     \
+					(request)                                        \
+						->resources[i_]                          \
+						->scopes[j_]                             \
+						->schema_url);                           \
+				if (!(a)->owner)                                         \
+					return -ENOMEM;                                  \
+				(a)->owner->n_items++;                                   \
+				for (size_t k_ = 0; k_ < n_ && r_ == 0; k_++) {          \
+					uint64_t before_ = (a)->rejected;                \
+					r_ = add((a), (request)                          \
+					                      ->resources[i_]            \
+					                      ->scopes[j_]               \
+					                      ->items[k_]);              \
+					(a)->taken += r_ == 0 &&                         \
+					              (a)->rejected == before_;          \
+				}                                                        \
+				(a)->owner->n_items--;                                   \
+				owners_drop_if_unused(&(a)->store->owners, (a)->owner);  \
+				if (r_ < 0)                                              \
+					return r_;                                       \
+			}                                                                \
+		}                                                                        \
 	} while (0)
 
 static int
@@ -468,6 +479,12 @@ store_items(const struct store *store, int signal)
 	return &store->items[signal];
 }
 
+const struct store_services *
+store_services(const struct store *store)
+{
+	return &store->owners.services;
+}
+
 const struct store_traces *
 store_traces(const struct store *store)
 {
@@ -492,6 +509,7 @@ store_clear(struct store *store)
 	for (int i = 0; i < STORE_N_SIGNALS; i++)
 		while (!TAILQ_EMPTY(&store->items[i]))
 			item_drop(store, TAILQ_FIRST(&store->items[i]));
+	malloc_trim(0); /* what was held may be most of the process */
 }
 
 void
@@ -500,5 +518,6 @@ store_free(struct store *store)
 	if (!store)
 		return;
 	store_clear(store);
+	free(store->buckets);
 	free(store);
 }

@@ -4,7 +4,7 @@
  *
  * An item is one span, log record or metric, kept as its OTLP protobuf bytes beside the few fields that
  * are searched. Its owner is the resource and scope that it came with, kept once however many items
- * share it. Everything is [loop]: one service, one thread, no lock. Pointers that are handed out are
+ * share it, and each owner belongs to a service. Everything is [loop]: one service, one thread, no lock. Pointers that are handed out are
  * borrowed until the next call that adds.
  */
 #ifndef STATION_STORE_H
@@ -17,15 +17,31 @@
 
 #include <otel/error.h>
 
+struct activity;
 struct store;
 
 enum store_signal { STORE_SPANS, STORE_LOGS, STORE_METRICS, STORE_N_SIGNALS };
 
+/* Everything that came with one service.name; counts are kept as items come and go. */
+struct store_service {
+	TAILQ_ENTRY(store_service) all;
+	LIST_ENTRY(store_service) bucket;
+	char *name; /* "" when the resource has none */
+	size_t n_owners;
+	uint64_t held[STORE_N_SIGNALS];
+	uint64_t errors;           /* spans held */
+	uint64_t last_unix_ns;     /* of the newest arrival */
+	struct activity *activity; /* of its server and consumer spans; NULL: none yet */
+	unsigned bit;              /* see store_trace.services */
+};
+
+TAILQ_HEAD(store_services, store_service);
+
 struct store_owner {
-	LIST_ENTRY(store_owner) link;
-	uint64_t hash;
-	size_t n_items, bytes;
-	char *service;       /* service.name, "" when the resource has none */
+	LIST_ENTRY(store_owner) bucket;
+	uint64_t hash, serial; /* serial: in the order in which they first came */
+	size_t n_items;
+	struct store_service *service;
 	char *resource_json; /* {"resource":{...},"schemaUrl":"..."} without the braces */
 	char *scope_json;    /* {"scope":{...},"schemaUrl":"..."} without the braces */
 };
@@ -40,7 +56,7 @@ struct store_item {
 	uint64_t seq;              /* of arrival, over all signals, from 1 */
 	uint64_t arrived_unix_ns;
 	uint64_t
-		time_unix_ns; /* start of a span, time of a record or of a metric's last point */
+		time_unix_ns; /* start of a span, time of a record, arrival of a metric */
 	uint64_t end_unix_ns; /* spans */
 	uint8_t span_id[8], parent_id[8];
 	uint8_t signal;
@@ -59,8 +75,11 @@ struct store_trace {
 	uint8_t id[16];
 	struct store_items spans, logs;
 	size_t n_spans, n_errors, n_logs;
-	uint64_t start_unix_ns, end_unix_ns; /* over its spans */
-	uint64_t seq;                        /* of its newest item */
+	uint64_t start_unix_ns, end_unix_ns; /* over its spans; see store_trace_settle */
+	bool unsettled;
+	uint64_t
+		services; /* a bit for each service that is in it; bits are shared past 64 */
+	uint64_t seq;     /* of its newest item */
 };
 
 TAILQ_HEAD(store_traces, store_trace);
@@ -69,8 +88,9 @@ struct store_stats {
 	uint64_t received[STORE_N_SIGNALS]; /* items, ever */
 	uint64_t evicted[STORE_N_SIGNALS];
 	uint64_t held[STORE_N_SIGNALS];
-	size_t bytes, budget;
-	size_t traces;
+	size_t bytes,
+		budget; /* what the allocator gives out for it, its own overhead included */
+	size_t traces, span_traces; /* all; those that have spans */
 };
 
 struct store *store_new(size_t budget);
@@ -87,9 +107,13 @@ long store_add(struct store *store, int signal, const struct ProtobufCMessage *r
 
 /* All items of a signal, in the order of arrival. */
 const struct store_items *store_items(const struct store *store, int signal);
+/* Services by which something is held, in the order in which they first came. */
+const struct store_services *store_services(const struct store *store);
 /* Traces, the last touched first. */
 const struct store_traces *store_traces(const struct store *store);
 struct store_trace *store_trace(const struct store *store, const uint8_t id[16]);
+/* Makes start and end right again after evictions; eviction itself leaves them, for the time it would take. */
+void store_trace_settle(struct store_trace *trace);
 /* The number of the newest item; 0 when nothing has arrived. */
 uint64_t store_seq(const struct store *store);
 void store_get_stats(const struct store *store, struct store_stats *out);

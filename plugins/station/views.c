@@ -3,16 +3,19 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "activity.h"
 #include "buf.h"
 #include "query.h"
 
-#define TRACES_DEFAULT 200
-#define TRACES_MAX     5000
-#define NAMES_MAX \
-	32 /* services of one trace that are named; the rest is counted by the page itself */
+#define TRACES_DEFAULT  200
+#define TRACES_MAX      5000
+#define NAMES_MAX       32     /* services of one trace that are named */
+#define SPANS_READ_MAX  300000 /* while looking for a text, and then the search ends */
+#define SERVICES_MAX    500
 #define EVENTS_PAUSE_MS 200
 #define EVENTS_BEAT_MS  15000 /* a comment now and then, so that a dead page is noticed */
 
@@ -48,8 +51,10 @@ trace_head(const struct store_trace *trace, bool *root)
 	return first;
 }
 
+/* Each of its services once, in the order of their spans. */
 static size_t
-trace_services(const struct store_trace *trace, const char *names[NAMES_MAX])
+trace_services(const struct store_trace *trace,
+               const struct store_service *found[NAMES_MAX])
 {
 	const struct store_item *span;
 	size_t n = 0;
@@ -57,65 +62,86 @@ trace_services(const struct store_trace *trace, const char *names[NAMES_MAX])
 	TAILQ_FOREACH (span, &trace->spans, in_trace) {
 		size_t i = 0;
 
-		while (i < n && strcmp(names[i], span->owner->service) != 0)
+		if (n == NAMES_MAX)
+			break;
+		while (i < n && found[i] != span->owner->service)
 			i++;
-		if (i == n && n < NAMES_MAX)
-			names[n++] = span->owner->service;
+		if (i == n)
+			found[n++] = span->owner->service;
 	}
 	return n;
 }
 
+static bool
+has_service(const struct store_trace *trace, const struct store_service *service)
+{
+	const struct store_item *span;
+
+	if (!(trace->services & UINT64_C(1) << service->bit))
+		return false;
+	TAILQ_FOREACH (span, &trace->spans, in_trace)
+		if (span->owner->service == service)
+			return true;
+	return false;
+}
+
 struct wanted {
-	const char *service, *text;
+	const char *service_name, *text;
+	const struct store_service *service; /* NULL: nothing is held by that name */
 	bool errors;
 	uint64_t min_ns, since;
+	size_t limit;
+	size_t n_read; /* spans, for their text */
 };
+
+static bool
+is_filtered(const struct wanted *w)
+{
+	return w->service_name || w->text || w->errors || w->min_ns || w->since;
+}
 
 /* Whether the text is in a span's name or is the beginning of the trace's id. */
 static bool
-has_text(const struct store_trace *trace, const char *text)
+has_text(struct wanted *w, const struct store_trace *trace)
 {
 	const struct store_item *span;
-	struct buf id = { 0 };
-	bool found;
+	char id[33];
 
-	buf_hex(&id, trace->id, sizeof trace->id);
-	found = id.data && !strncasecmp(id.data, text, strlen(text));
-	buf_fini(&id);
+	for (size_t i = 0; i < sizeof trace->id; i++)
+		snprintf(id + 2 * i, 3, "%02x", trace->id[i]);
+	if (!strncasecmp(id, w->text, strlen(w->text)))
+		return true;
 	TAILQ_FOREACH (span, &trace->spans, in_trace) {
-		if (found)
-			break;
-		found = strcasestr(span->name, text) != NULL;
+		w->n_read++;
+		if (strcasestr(span->name, w->text))
+			return true;
 	}
-	return found;
+	return false;
 }
 
 static bool
-is_wanted(const struct wanted *w, const struct store_trace *trace)
+is_wanted(struct wanted *w, struct store_trace *trace)
 {
-	const char *names[NAMES_MAX];
-	size_t n;
+	uint64_t took;
 
 	if (!trace->n_spans || (w->errors && !trace->n_errors))
 		return false;
-	if (trace->end_unix_ns < w->since ||
-	    trace->end_unix_ns - trace->start_unix_ns < w->min_ns)
+	store_trace_settle(trace);
+	took = trace->end_unix_ns > trace->start_unix_ns
+	               ? trace->end_unix_ns - trace->start_unix_ns
+	               : 0;
+	if (trace->end_unix_ns < w->since || took < w->min_ns)
 		return false;
-	if (w->service && *w->service) {
-		n = trace_services(trace, names);
-		while (n && strcmp(names[n - 1], w->service) != 0)
-			n--;
-		if (!n)
-			return false;
-	}
-	return !w->text || !*w->text || has_text(trace, w->text);
+	if (w->service_name && (!w->service || !has_service(trace, w->service)))
+		return false;
+	return !w->text || has_text(w, trace);
 }
 
 static void
 write_trace(struct buf *buf, const struct store_trace *trace)
 {
-	const char *names[NAMES_MAX];
-	size_t n = trace_services(trace, names);
+	const struct store_service *services[NAMES_MAX];
+	size_t n = trace_services(trace, services);
 	bool root;
 	const struct store_item *head = trace_head(trace, &root);
 
@@ -124,11 +150,12 @@ write_trace(struct buf *buf, const struct store_trace *trace)
 	buf_puts(buf, "\",\"name\":");
 	buf_json_string(buf, head->name, strlen(head->name));
 	buf_puts(buf, ",\"service\":");
-	buf_json_string(buf, head->owner->service, strlen(head->owner->service));
+	buf_json_string(buf, head->owner->service->name,
+	                strlen(head->owner->service->name));
 	buf_puts(buf, ",\"services\":[");
 	for (size_t i = 0; i < n; i++) {
 		buf_puts(buf, i ? "," : "");
-		buf_json_string(buf, names[i], strlen(names[i]));
+		buf_json_string(buf, services[i]->name, strlen(services[i]->name));
 	}
 	buf_printf(
 		buf,
@@ -143,117 +170,134 @@ write_trace(struct buf *buf, const struct store_trace *trace)
 		trace->seq);
 }
 
-int
-views_traces(struct svc_request *req, const struct store *store)
+static const char *
+text_of(struct svc_request *req, const char *name)
 {
-	const char *errors = svc_query(req, "errors"), *min_ms = svc_query(req, "min_ms"),
-		   *since = svc_query(req, "since"),
-		   *limit_text = svc_query(req, "limit");
-	struct wanted w = { .service = svc_query(req, "service"),
-		            .text = svc_query(req, "q") };
-	size_t limit = TRACES_DEFAULT, n = 0, total = 0;
-	const struct store_trace *trace;
+	const char *text = svc_query(req, name);
+
+	return text && *text ? text : NULL;
+}
+
+static bool
+number_of(const char *text, double max, double *out)
+{
+	char *end;
+
+	*out = strtod(text, &end);
+	return end != text && !*end && *out >= 0 && *out <= max;
+}
+
+/* Returns NULL, or the sentence that says what is wrong. */
+static const char *
+wanted_read(struct svc_request *req, const struct store *store, struct wanted *w)
+{
+	const struct store_service *service;
+	const char *text = text_of(req, "errors");
+	double number;
+
+	w->service_name = text_of(req, "service");
+	w->text = text_of(req, "q");
+	TAILQ_FOREACH (service, store_services(store), all)
+		if (w->service_name && !strcmp(service->name, w->service_name))
+			w->service = service;
+	if (text && strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+		return "errors: expected true or false\n";
+	w->errors = text && !strcmp(text, "true");
+	text = text_of(req, "min_ms");
+	if (text && !number_of(text, 1e12, &number))
+		return "min_ms: expected a number of milliseconds\n";
+	w->min_ns = text ? (uint64_t)(number * 1e6) : 0;
+	text = text_of(req, "since");
+	if (text && query_since(text, station_now(), &w->since) < 0)
+		return "since: expected a duration such as 90s, 5m or 1h, or a Unix time\n";
+	text = text_of(req, "limit");
+	w->limit = TRACES_DEFAULT;
+	if (text && (!number_of(text, TRACES_MAX, &number) || number < 1))
+		return "limit: expected a number from 1 to 5000\n";
+	if (text)
+		w->limit = (size_t)number;
+	return NULL;
+}
+
+int
+views_traces(struct svc_request *req, struct store *store)
+{
+	struct wanted w = { 0 };
+	const char *wrong = wanted_read(req, store, &w);
+	struct store_trace *trace;
+	struct store_stats stats;
 	struct buf buf = { 0 };
+	bool more = false;
+	size_t n = 0;
 
-	w.errors = errors && !strcmp(errors, "true");
-	if (min_ms && *min_ms) {
-		double ms = strtod(min_ms, NULL);
-
-		if (!(ms >= 0 && ms < 1e12))
-			return svc_reply_text(req, 400,
-			                      "min_ms: expected milliseconds\n");
-		w.min_ns = (uint64_t)(ms * 1e6);
-	}
-	if (since && *since && query_since(since, station_now(), &w.since) < 0)
-		return svc_reply_text(
-			req, 400,
-			"since: expected a duration such as 5m, or a Unix time\n");
-	if (limit_text && *limit_text)
-		limit = strtoul(limit_text, NULL, 10);
-	if (!limit || limit > TRACES_MAX)
-		return svc_reply_text(req, 400,
-		                      "limit: expected a number from 1 to 5000\n");
+	if (wrong)
+		return svc_reply_text(req, 400, wrong);
+	store_get_stats(store, &stats);
 	buf_puts(&buf, "{\"traces\":[");
 	TAILQ_FOREACH (trace, store_traces(store), recent) {
+		more = n == w.limit || w.n_read > SPANS_READ_MAX;
+		if (more)
+			break;
 		if (!is_wanted(&w, trace))
-			continue;
-		if (total++ >= limit)
 			continue;
 		buf_puts(&buf, n++ ? "," : "");
 		write_trace(&buf, trace);
 	}
-	buf_printf(&buf, "],\"total\":%zu,\"seq\":%" PRIu64 "}", total, store_seq(store));
+	if (!is_filtered(&w))
+		more = n < stats.span_traces;
+	buf_printf(&buf, "],\"more\":%s,\"held\":%zu,\"seq\":%" PRIu64 "}",
+	           more ? "true" : "false", stats.span_traces, store_seq(store));
 	return reply_json(req, &buf);
 }
 
 /* ---- services ---- */
 
-struct service {
-	const char *name;
-	uint64_t counts[STORE_N_SIGNALS], errors, last;
-};
-
-static int
-by_name(const void *a, const void *b)
+static void
+write_activity(struct buf *buf, const struct activity *activity, uint64_t now)
 {
-	return strcmp(((const struct service *)a)->name,
-	              ((const struct service *)b)->name);
-}
+	static const char *const names[] = { "requests", "failed", "p95Nano" };
 
-static struct service *
-service_of(struct service **services, size_t *n, const char *name)
-{
-	struct service *more;
+	for (int what = 0; what < 3; what++) {
+		buf_printf(buf, ",\"%s\":[", names[what]);
+		for (unsigned ago = ACTIVITY_SLOTS; activity && ago-- > 0;) {
+			struct activity_slot slot = activity_get(activity, now, ago);
 
-	for (size_t i = 0; i < *n; i++)
-		if (!strcmp((*services)[i].name, name))
-			return &(*services)[i];
-	more = realloc(*services, (*n + 1) * sizeof *more);
-	if (!more)
-		return NULL;
-	*services = more;
-	more[*n] = (struct service){ .name = name };
-	return &more[(*n)++];
+			buf_printf(buf, "%" PRIu64 "%s",
+			           what == 0   ? slot.n
+			           : what == 1 ? slot.failed
+			                       : slot.p95_ns,
+			           ago ? "," : "");
+		}
+		buf_puts(buf, "]");
+	}
 }
 
 int
 views_services(struct svc_request *req, const struct store *store)
 {
-	struct service *services = NULL;
+	const struct store_service *service;
+	uint64_t now = station_now();
 	struct buf buf = { 0 };
 	size_t n = 0;
 
-	for (int signal = 0; signal < STORE_N_SIGNALS; signal++) {
-		const struct store_item *item;
-
-		TAILQ_FOREACH (item, store_items(store, signal), all) {
-			struct service *s = service_of(&services, &n,
-			                               item->owner->service);
-
-			if (!s)
-				break;
-			s->counts[signal]++;
-			s->errors += signal == STORE_SPANS && item->status == 2;
-			s->last = item->arrived_unix_ns > s->last ? item->arrived_unix_ns
-			                                          : s->last;
-		}
-	}
-	if (n)
-		qsort(services, n, sizeof *services, by_name);
 	buf_puts(&buf, "{\"services\":[");
-	for (size_t i = 0; i < n; i++) {
-		buf_puts(&buf, i ? ",{\"name\":" : "{\"name\":");
-		buf_json_string(&buf, services[i].name, strlen(services[i].name));
+	TAILQ_FOREACH (service, store_services(store), all) {
+		buf_puts(&buf, n++ ? ",{\"name\":" : "{\"name\":");
+		buf_json_string(&buf, service->name, strlen(service->name));
 		buf_printf(&buf,
 		           ",\"spans\":%" PRIu64 ",\"errors\":%" PRIu64
 		           ",\"logs\":%" PRIu64 ",\"metrics\":%" PRIu64
-		           ",\"lastUnixNano\":\"%" PRIu64 "\"}",
-		           services[i].counts[STORE_SPANS], services[i].errors,
-		           services[i].counts[STORE_LOGS],
-		           services[i].counts[STORE_METRICS], services[i].last);
+		           ",\"lastUnixNano\":\"%" PRIu64 "\"",
+		           service->held[STORE_SPANS], service->errors,
+		           service->held[STORE_LOGS], service->held[STORE_METRICS],
+		           service->last_unix_ns);
+		write_activity(&buf, service->activity, now);
+		buf_puts(&buf, "}");
+		if (n == SERVICES_MAX)
+			break;
 	}
-	buf_puts(&buf, "]}");
-	free(services);
+	buf_printf(&buf, "],\"slotSeconds\":%u}",
+	           (unsigned)(ACTIVITY_SLOT_NS / 1000000000u));
 	return reply_json(req, &buf);
 }
 

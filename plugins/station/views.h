@@ -13,10 +13,15 @@
 /*
  * GET /api/traces?service=&q=&errors=true&min_ms=&since=&limit=: one line a trace, the last touched first:
  * {"traces":[{"traceId","name","service","services":[..],"startUnixNano","durationNano","spans","errors",
- * "logs","complete"}],"total"}. `complete` is whether a root span has arrived.
+ * "logs","complete"}],"more","held"}. `complete` is whether a root span has arrived. The search ends
+ * once `limit` traces are found: `more` is whether there may be others, `held` how many there are in all.
  */
-int views_traces(struct svc_request *req, const struct store *store);
-/* GET /api/services: {"services":[{"name","spans","errors","logs","metrics","lastUnixNano"}]} */
+int views_traces(struct svc_request *req, struct store *store);
+/*
+ * GET /api/services: {"services":[{"name","spans","errors","logs","metrics","lastUnixNano","requests":[..],
+ * "failed":[..],"p95Nano":[..]}],"slotSeconds"}: the lists are of the server spans of the last ten
+ * minutes, the oldest slot first, and empty for a service that has none.
+ */
 int views_services(struct svc_request *req, const struct store *store);
 /* GET /api/status */
 int views_status(struct svc_request *req, const struct store *store,

@@ -33,7 +33,10 @@ run(int high, int low)
 	                                                          << 32 |
 	                                                  (unsigned)low);
 
-	rq->returned = rq->fake->plugin->handle(rq->fake->self, &rq->req);
+	if (rq->task)
+		rq->task(rq->arg);
+	else
+		rq->returned = rq->fake->plugin->handle(rq->fake->self, &rq->req);
 	rq->done = true;
 }
 
@@ -234,6 +237,53 @@ reply_json(struct svc_request *req, int status, struct json_t *json)
 	return r;
 }
 
+static int
+reply_begin(struct svc_request *req, int status, const char *type)
+{
+	int r = reply(req, status, type, "", 0);
+
+	request_of(req)->in_pieces |= r == 0;
+	return r;
+}
+
+static int
+reply_write(struct svc_request *req, const void *data, size_t len)
+{
+	struct fake_request *rq = request_of(req);
+
+	ck_assert(rq->in_pieces && !rq->ended);
+	if (rq->fiber->canceled)
+		return -ECANCELED;
+	rq->body = realloc(rq->body, rq->len + len + 1);
+	if (len)
+		memcpy(rq->body + rq->len, data, len);
+	rq->len += len;
+	rq->body[rq->len] = '\0';
+	return 0;
+}
+
+static int
+reply_trailer(struct svc_request *req, const char *name, const char *value)
+{
+	struct fake_request *rq = request_of(req);
+
+	ck_assert(rq->in_pieces && !rq->ended);
+	ck_assert_uint_lt(rq->n_trailers, 4);
+	snprintf(rq->trailers[rq->n_trailers].name, 64, "%s", name);
+	snprintf(rq->trailers[rq->n_trailers++].value, 1024, "%s", value);
+	return 0;
+}
+
+static int
+reply_end(struct svc_request *req)
+{
+	struct fake_request *rq = request_of(req);
+
+	ck_assert(rq->in_pieces && !rq->ended);
+	rq->ended = true;
+	return 0;
+}
+
 /* ---- calls ---- */
 
 struct fake_response {
@@ -330,6 +380,37 @@ offload(const struct svc_host *host, void (*fn)(void *arg), void *arg)
 	return 0;
 }
 
+static struct fake_request *
+start_fiber(struct fake_host *fake, struct fake_request *rq)
+{
+	uintptr_t address = (uintptr_t)rq;
+
+	ck_assert_uint_lt(fake->n_requests, FAKE_MAX * 8);
+	fake->requests[fake->n_requests++] = rq;
+	rq->fake = fake;
+	rq->fiber = calloc(1, sizeof *rq->fiber);
+	rq->fiber->stack = malloc(STACK_SIZE);
+	getcontext(&rq->fiber->context);
+	rq->fiber->context.uc_stack.ss_sp = rq->fiber->stack;
+	rq->fiber->context.uc_stack.ss_size = STACK_SIZE;
+	rq->fiber->context.uc_link = &rq->fiber->back;
+	makecontext(&rq->fiber->context, (void (*)(void))run, 2,
+	            (int)(unsigned)(address >> 32), (int)(unsigned)address);
+	enter(rq);
+	return rq;
+}
+
+static int
+spawn(const struct svc_host *host, void (*fn)(void *arg), void *arg)
+{
+	struct fake_request *rq = calloc(1, sizeof *rq);
+
+	rq->task = fn;
+	rq->arg = arg;
+	start_fiber(writable(host), rq);
+	return 0;
+}
+
 static struct svc_event *
 event_new(const struct svc_host *host)
 {
@@ -352,7 +433,7 @@ event_set(struct svc_event *svc_event)
 {
 	struct fake_event *event = (struct fake_event *)svc_event;
 	struct fake_host *fake = event->fake;
-	struct fake_request *woken[FAKE_MAX * 4];
+	struct fake_request *woken[FAKE_MAX * 8];
 	size_t n = 0;
 
 	for (size_t i = 0; i < fake->n_requests; i++)
@@ -377,6 +458,7 @@ fake_init(struct fake_host *fake, const struct svc_plugin *plugin)
 	memset(fake, 0, sizeof *fake);
 	fake->plugin = plugin;
 	fake->peer = "127.0.0.1";
+	fake->listener = "";
 	fake->host = (struct svc_host){
 		.major = SVC_MAJOR,
 		.size = sizeof(struct svc_host),
@@ -392,11 +474,16 @@ fake_init(struct fake_host *fake, const struct svc_plugin *plugin)
 		.reply_header = reply_header,
 		.reply = reply,
 		.reply_json = reply_json,
+		.reply_begin = reply_begin,
+		.reply_write = reply_write,
+		.reply_trailer = reply_trailer,
+		.reply_end = reply_end,
 		.http = http,
 		.response_header = response_header,
 		.response_free = response_free,
 		.sleep = fake_sleep,
 		.offload = offload,
+		.spawn = spawn,
 		.event_new = event_new,
 		.event_wait = event_wait,
 		.event_set = event_set,
@@ -497,16 +584,12 @@ parse_target(struct fake_request *rq)
 }
 
 struct fake_request *
-fake_begin(struct fake_host *fake, const char *method, const char *target,
-           const char *body, const struct svc_header *headers, size_t n)
+fake_send(struct fake_host *fake, const char *method, const char *target,
+          const void *body, size_t len, const struct svc_header *headers, size_t n)
 {
 	struct fake_request *rq = calloc(1, sizeof *rq);
-	uintptr_t address = (uintptr_t)rq;
 
-	ck_assert_uint_lt(fake->n_requests, FAKE_MAX * 4);
 	ck_assert_uint_lt(strlen(target), sizeof rq->target);
-	fake->requests[fake->n_requests++] = rq;
-	rq->fake = fake;
 	snprintf(rq->target, sizeof rq->target, "%s", target);
 	parse_target(rq);
 	if (n)
@@ -515,22 +598,19 @@ fake_begin(struct fake_host *fake, const char *method, const char *target,
 	rq->req.host = &fake->host;
 	rq->req.method = method;
 	rq->req.target = rq->target;
-	rq->req.listener = "";
+	rq->req.listener = fake->listener;
 	rq->req.peer = fake->peer;
 	rq->req.version = 11;
 	rq->req.body = body ? body : "";
-	rq->req.len = body ? strlen(body) : 0;
+	rq->req.len = len;
+	return start_fiber(fake, rq);
+}
 
-	rq->fiber = calloc(1, sizeof *rq->fiber);
-	rq->fiber->stack = malloc(STACK_SIZE);
-	getcontext(&rq->fiber->context);
-	rq->fiber->context.uc_stack.ss_sp = rq->fiber->stack;
-	rq->fiber->context.uc_stack.ss_size = STACK_SIZE;
-	rq->fiber->context.uc_link = &rq->fiber->back;
-	makecontext(&rq->fiber->context, (void (*)(void))run, 2,
-	            (int)(unsigned)(address >> 32), (int)(unsigned)address);
-	enter(rq);
-	return rq;
+struct fake_request *
+fake_begin(struct fake_host *fake, const char *method, const char *target,
+           const char *body, const struct svc_header *headers, size_t n)
+{
+	return fake_send(fake, method, target, body, body ? strlen(body) : 0, headers, n);
 }
 
 struct fake_request *
@@ -561,6 +641,15 @@ fake_reply_header(const struct fake_request *rq, const char *name)
 }
 
 const char *
+fake_reply_trailer(const struct fake_request *rq, const char *name)
+{
+	for (size_t i = 0; i < rq->n_trailers; i++)
+		if (strcasecmp(rq->trailers[i].name, name) == 0)
+			return rq->trailers[i].value;
+	return NULL;
+}
+
+const char *
 fake_call_header(const struct fake_call *call, const char *name)
 {
 	for (size_t i = 0; i < call->n_headers; i++)
@@ -575,6 +664,8 @@ fake_fini(struct fake_host *fake)
 	for (size_t i = 0; i < fake->n_requests; i++) {
 		struct fake_request *rq = fake->requests[i];
 
+		if (rq->task && !rq->done)
+			fake_cancel(rq);
 		ck_assert_msg(rq->done, "%s is still waiting", rq->target);
 		free(rq->fiber->stack);
 		free(rq->fiber);

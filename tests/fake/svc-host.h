@@ -40,8 +40,12 @@ struct fake_request {
 	size_t len;
 	struct {
 		char name[64], value[1024];
-	} reply_headers[FAKE_MAX];
-	size_t n_reply_headers;
+	} reply_headers[FAKE_MAX], trailers[4];
+	size_t n_reply_headers, n_trailers;
+	bool in_pieces, ended; /* by svc_reply_begin; by svc_reply_end */
+
+	void (*task)(void *arg); /* of svc_spawn: no request at all */
+	void *arg;
 };
 
 /* An outgoing call that the service made. */
@@ -61,9 +65,10 @@ struct fake_host {
 	void *self;
 
 	/* For the test to set. */
-	const char *peer; /* of requests to come; 127.0.0.1 */
-	bool hold_http;   /* calls wait until fake_resume */
-	bool hold_sleep;  /* so do sleeps; else they take no time */
+	const char *peer;     /* of requests to come; 127.0.0.1 */
+	const char *listener; /* the same; "" */
+	bool hold_http;       /* calls wait until fake_resume */
+	bool hold_sleep;      /* so do sleeps; else they take no time */
 
 	/* For the test to read. */
 	struct fake_call calls[FAKE_MAX];
@@ -83,13 +88,13 @@ struct fake_host {
 		const char *body, *message, *type;
 	} answers[FAKE_MAX];
 	size_t n_answers;
-	struct fake_request *requests[FAKE_MAX * 4];
+	struct fake_request *requests[FAKE_MAX * 8];
 	size_t n_requests;
 	struct fake_fiber *running;
 };
 
 void fake_init(struct fake_host *fake, const struct svc_plugin *plugin);
-/* Stops the service, when it was started, and frees what the fake has kept. Nothing may be held. */
+/* Cancels what was spawned, stops the service, when it was started, and frees what is kept. No request may be held. */
 void fake_fini(struct fake_host *fake);
 
 /* As the section in host.conf would have it; before fake_start. */
@@ -110,6 +115,10 @@ void fake_no_answer(struct fake_host *fake, const char *prefix, int error,
 struct fake_request *fake_begin(struct fake_host *fake, const char *method,
                                 const char *target, const char *body,
                                 const struct svc_header *headers, size_t n);
+/* The same with a body of any bytes, which live as long as the request. */
+struct fake_request *fake_send(struct fake_host *fake, const char *method,
+                               const char *target, const void *body, size_t len,
+                               const struct svc_header *headers, size_t n);
 /* Runs one that must not wait. */
 struct fake_request *fake_get(struct fake_host *fake, const char *target);
 struct fake_request *fake_post(struct fake_host *fake, const char *target,
@@ -121,6 +130,8 @@ void fake_cancel(struct fake_request *request);
 
 /* Borrows the value of a reply's header; NULL when there is none. */
 const char *fake_reply_header(const struct fake_request *request, const char *name);
+/* Borrows the value of a reply's trailer; NULL when there is none. */
+const char *fake_reply_trailer(const struct fake_request *request, const char *name);
 /* Borrows the value of a call's header; NULL when there is none. */
 const char *fake_call_header(const struct fake_call *call, const char *name);
 

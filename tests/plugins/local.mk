@@ -31,7 +31,7 @@ check_PROGRAMS += %D%/test-station
 TESTS += %D%/test-station
 EXTRA_DIST += tests/data/otlp-examples
 %C%_test_station_SOURCES = %D%/test-station.c plugins/station/buf.c plugins/station/otlp-guard.c \
-	plugins/station/otlp-json.c plugins/station/query.c plugins/station/store.c
+	plugins/station/otlp-json.c plugins/station/query.c plugins/station/store.c plugins/station/store-owner.c plugins/station/activity.c
 %C%_test_station_CPPFLAGS = $(test_cppflags) -I$(top_srcdir)/plugins/station $(otlp_proto_cppflags) $(JANSSON_CFLAGS)
 %C%_test_station_LDADD = otel/proto/libotlp-proto.la otel/libotel.la $(CHECK_LIBS) $(JANSSON_LIBS) $(PROTOBUFC_LIBS)
 
@@ -70,3 +70,15 @@ check_PROGRAMS += %D%/test-url
 TESTS += %D%/test-url
 %C%_test_url_CPPFLAGS = $(test_cppflags)
 %C%_test_url_LDADD = $(CHECK_LIBS)
+
+# The station as a service: app.c is in the test, the rest beside it.
+check_PROGRAMS += %D%/test-station-receive
+TESTS += %D%/test-station-receive
+station_sources = plugins/station/activity.c plugins/station/buf.c plugins/station/forward.c plugins/station/otlp-guard.c \
+	plugins/station/otlp-json.c plugins/station/query.c plugins/station/receive.c plugins/station/store.c \
+	plugins/station/store-owner.c plugins/station/views.c
+station_cppflags = $(service_cppflags) -I$(top_srcdir)/plugins/station -I$(top_srcdir)/plugins/web $(otlp_proto_cppflags) $(ZLIB_CFLAGS)
+station_ldadd = plugins/web/libweb.la otel/proto/libotlp-proto.la $(service_ldadd) $(PROTOBUFC_LIBS) $(ZLIB_LIBS)
+%C%_test_station_receive_SOURCES = %D%/test-station-receive.c $(station_sources)
+%C%_test_station_receive_CPPFLAGS = $(station_cppflags) -DSRCDIR='"$(abs_top_srcdir)"'
+%C%_test_station_receive_LDADD = $(station_ldadd)

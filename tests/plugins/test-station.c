@@ -262,7 +262,7 @@ START_TEST(spans_come_back_by_trace_as_they_came)
 	ck_assert_uint_eq(trace->n_spans, 1);
 	ck_assert_uint_eq(trace->end_unix_ns - trace->start_unix_ns, 2000);
 	items[0] = TAILQ_FIRST(&trace->spans);
-	ck_assert_str_eq(items[0]->owner->service, "gateway");
+	ck_assert_str_eq(items[0]->owner->service->name, "gateway");
 	query_write(&buf, STORE_SPANS, items, 1);
 	ck_assert_str_eq(
 		buf.data,

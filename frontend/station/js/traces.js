@@ -27,9 +27,9 @@ function row(trace, longest) {
 }
 
 async function load() {
-  const { traces, total } = await data.traces({ limit: 200, ...current });
+  const { traces, more, held } = await data.traces({ limit: 200, ...current });
   const filtered = Object.values(current).some(Boolean);
-  counted.textContent = total > traces.length ? `the newest ${traces.length} of ${number(total)}` : `${number(total)} ${total === 1 ? "trace" : "traces"}`;
+  counted.textContent = `${more ? "the newest " : ""}${number(traces.length)} of ${number(held)} held`;
   if (!traces.length)
     return void fill(table, filtered ? h("p", { class: "empty" }, "Nothing matches. Take a filter away, or search for less.") : nothingYet("traces"));
   const longest = Math.max(1, ...traces.map((t) => Number(t.durationNano)));
