@@ -115,19 +115,19 @@ start_lanes(struct otel_pipeline *p)
 static void
 revive(struct otel_pipeline *p)
 {
+	int r = 0;
+
 	pthread_mutex_lock(&p->lock);
 	if (atomic_load(&p->forked)) {
-		int r;
-
 		for (int i = 0; i < OTEL_N_SIGNALS; i++)
 			otelp_lane_salvage(&p->lanes[i]);
 		r = start_lanes(p);
-		if (r < 0)
-			otelp_diag(OTEL_DIAG_ERROR,
-			           "telemetry: no threads after fork: %s", strerror(-r));
 		atomic_store(&p->forked, false);
 	}
 	pthread_mutex_unlock(&p->lock);
+	if (r < 0)
+		otelp_diag(OTEL_DIAG_ERROR, "telemetry: no threads after fork: %s",
+		           strerror(-r));
 }
 
 /* ---- life ---- */

@@ -16,10 +16,14 @@
 
 struct otelp_queue {
 	_Atomic(void *) *places;
-	uint64_t mask;                          /* of places, a power of two */
-	uint64_t capacity;                      /* as asked for, at most mask + 1 */
-	_Alignas(64) atomic_uint_fast64_t tail; /* pushed so far */
-	_Alignas(64) atomic_uint_fast64_t head; /* popped so far; moved by the consumer */
+	uint64_t mask;     /* of places, a power of two */
+	uint64_t capacity; /* as asked for, at most mask + 1 */
+	/* On cache lines of their own, wherever the struct is: producers move one, the consumer the other. */
+	char before_tail[64];
+	atomic_uint_fast64_t tail; /* pushed so far */
+	char before_head[64];
+	atomic_uint_fast64_t head; /* popped so far */
+	char after_head[64];
 };
 
 /* 0 or -ENOMEM; capacity > 0. */
