@@ -35,7 +35,7 @@ otel_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% $(otlp_proto_cppflags) $(CURL
 %C%_libotel_all_la_SOURCES += \
 	%D%/otlp_priv.h %D%/config.c %D%/otlp-endpoint.c %D%/exporter-console.c %D%/exporter-otlp.c %D%/utf8.c \
 	%D%/otlp-sort.c %D%/otlp-encode.c %D%/otlp-json.c \
-	%D%/otlp-answer.c %D%/otlp-client.c %D%/gzip.c \
+	%D%/otlp-answer.c %D%/otlp_transfer_priv.h %D%/otlp-transfer.c %D%/otlp-verdict.c %D%/otlp-client.c %D%/gzip.c \
 	%D%/lane_priv.h %D%/lane.c %D%/pipeline.c %D%/queue_priv.h %D%/queue.c
 # metrics: streams that outlive their instruments
 %C%_libotel_all_la_SOURCES += \

@@ -122,6 +122,7 @@ struct otelp_otlp_answer {
 	uint64_t rejected;      /* of a partial success */
 	char message[300];      /* printable ASCII; "" when there is none */
 	int64_t retry_after_ms; /* -1: not said */
+	const char *odd;        /* what was strange about it, a constant; NULL: nothing */
 };
 
 /* Reads an Export...ServiceResponse; false when it is none. Zero bytes are a plain success. */

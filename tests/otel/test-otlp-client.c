@@ -2,6 +2,7 @@
 /* One test for each line of what the specification asks of an OTLP client. */
 #include <errno.h>
 #include <limits.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <zlib.h>
 
@@ -448,6 +449,30 @@ START_TEST(back_off_grows_and_jitters)
 }
 END_TEST
 
+START_TEST(a_child_has_a_connection_of_its_own)
+{
+	static const struct step step = { REPLY_THEN_CLOSE, OK_REPLY };
+	int status, protocol = _i ? OTEL_PROTOCOL_GRPC : OTEL_PROTOCOL_HTTP_PROTOBUF;
+	static const struct step grpc = {
+		REPLY_THEN_CLOSE, NULL, 0, NULL, "0", NULL, NULL, "\0\0\0\0\0", 5
+	};
+	pid_t pid;
+
+	start(protocol, _i ? &grpc : &step, 1);
+	ck_sent("body");
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(send_text("child", 5000) != 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_requests(2);
+	ck_assert_mem_eq(receiver.body, "child", 5);
+	ck_sent("body");
+	finish();
+}
+END_TEST
+
 /* ---- gRPC ---- */
 
 #define EMPTY_MESSAGE "\0\0\0\0\0", 5
@@ -771,6 +796,7 @@ main(void)
 	tcase_add_test(none, a_receiver_that_hangs_is_left_at_the_deadline);
 	tcase_add_loop_test(none, an_interrupt_ends_a_send_at_once, 0, N(endless));
 	tcase_add_test(none, back_off_grows_and_jitters);
+	tcase_add_loop_test(none, a_child_has_a_connection_of_its_own, 0, 2);
 	suite_add_tcase(suite, none);
 	tcase_add_checked_fixture(grpc, setup, NULL);
 	tcase_add_test(grpc, a_grpc_request_is_as_the_specification_has_it);
