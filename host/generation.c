@@ -2,83 +2,32 @@
 #include "generation.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "conf.h"
 #include "crash.h"
 #include "current.h"
 #include "log.h"
 #include "loop.h"
+#include "mount.h"
 #include "plugin.h"
 #include "service.h"
-#include "settings.h"
 #include "telemetry.h"
 #include "try.h"
 
-#define REPORT_AFTER_MS \
-	1000 /* who asked for a reload need not wait for the last slow request */
-#define CANCEL_MS \
-	2000 /* for handlers to unwind, once everything they wait for has failed */
-#define STOP_MS       5000
-#define RETRY_AFTER_S 5
-
-struct generation {
-	struct mount *mount;
-	struct generation *next; /* parked */
-	unsigned number;
-	char *copy;
-	struct plugin *plugin;
-	struct settings settings;
-	char *untraced; /* of its section, which may be replaced before it ends */
-	struct voice *voice;
-	struct otel_meter *meter, *http_meter;
-	struct host_service *service;
-};
-
-struct text {
-	struct text *next;
-	char text[];
-};
-
-/* ---- one generation ---- */
-
-/* Gives back all but the code. Nothing of it runs. */
-static void
-release(struct generation *gen)
+double
+host_ms_since(uint64_t *then)
 {
-	host_service_free(gen->service);
-	gen->service = NULL;
-	otel_meter_close(gen->meter);
-	otel_meter_close(gen->http_meter);
-	gen->meter = gen->http_meter = NULL;
-	voice_unref(gen->voice);
-	gen->voice = NULL;
-	settings_fini(&gen->settings);
-	free(gen->untraced);
-	gen->untraced = NULL;
+	uint64_t now = host_now_ns(), before = *then;
+
+	*then = now;
+	return (double)(now - before) / 1e6;
 }
 
-/* Copes with half of one, as with NULL. */
-static void
-generation_free(struct generation *gen)
-{
-	if (!gen)
-		return;
-	release(gen);
-	if (gen->plugin && !gen->plugin->keep)
-		crash_forget(gen->plugin->base);
-	plugin_close(gen->plugin);
-	free(gen->copy);
-	free(gen);
-}
-
-static struct generation *
+struct generation *
 generation_new(struct mount *mount, const struct load_order *order)
 {
 	struct generation *gen = calloc(1, sizeof *gen);
@@ -96,6 +45,29 @@ generation_new(struct mount *mount, const struct load_order *order)
 		return NULL;
 	}
 	return gen;
+}
+
+int
+generation_try(const struct generation *gen, const struct host_plugin *conf,
+               struct load_report *report, struct otel_error *err)
+{
+	const struct site *site = gen->mount->site;
+	const struct trial trial = { .copy = gen->copy,
+		                     .source = conf->path,
+		                     .conf = conf,
+		                     .folder = site->folder,
+		                     .data_dir = site->data_dir,
+		                     .program = site->program,
+		                     .timeout_ms = site->start_ms };
+	uint64_t then = host_now_ns();
+	int r = plugin_copy(conf->path, gen->copy, err);
+
+	report->copy_ms = host_ms_since(&then);
+	if (r < 0)
+		return r;
+	r = try_plugin(&trial, err);
+	report->try_ms = host_ms_since(&then);
+	return r;
 }
 
 static int
@@ -188,9 +160,9 @@ open_plugin(struct generation *gen, const char *source, struct otel_error *err)
 	return r;
 }
 
-/* Up to a service that has started; nothing of it is routed to. */
-static int
-bring_up(struct generation *gen, const struct host_plugin *conf, struct otel_error *err)
+int
+generation_start(struct generation *gen, const struct host_plugin *conf,
+                 struct otel_error *err)
 {
 	const struct mount *mount = gen->mount;
 	int r = open_plugin(gen, conf->path, err);
@@ -214,54 +186,8 @@ bring_up(struct generation *gen, const struct host_plugin *conf, struct otel_err
 	return r;
 }
 
-static void
-park(struct generation *gen, const char *because)
-{
-	struct mount *mount = gen->mount;
-
-	gen->next = mount->parked;
-	mount->parked = gen;
-	atomic_fetch_add(&mount->n_parked, 1);
-	host_log_about(HOST_WARN, mount->name, "generation %u stays in memory: %s",
-	               gen->number, because);
-}
-
-/* ---- a load, up to the swap ---- */
-
-static double
-ms_since(uint64_t *then)
-{
-	uint64_t now = host_now_ns(), before = *then;
-
-	*then = now;
-	return (double)(now - before) / 1e6;
-}
-
-static int
-copy_and_try(const struct generation *gen, const struct host_plugin *conf,
-             struct load_report *report, struct otel_error *err)
-{
-	const struct site *site = gen->mount->site;
-	const struct trial trial = { .copy = gen->copy,
-		                     .source = conf->path,
-		                     .conf = conf,
-		                     .folder = site->folder,
-		                     .data_dir = site->data_dir,
-		                     .program = site->program,
-		                     .timeout_ms = site->start_ms };
-	uint64_t then = host_now_ns();
-	int r = plugin_copy(conf->path, gen->copy, err);
-
-	report->copy_ms = ms_since(&then);
-	if (r < 0)
-		return r;
-	r = try_plugin(&trial, err);
-	report->try_ms = ms_since(&then);
-	return r;
-}
-
-static int
-attach(struct generation *gen, struct otel_error *err)
+int
+generation_attach(struct generation *gen, struct otel_error *err)
 {
 	struct mount *mount = gen->mount;
 	const struct site *site = mount->site;
@@ -271,475 +197,30 @@ attach(struct generation *gen, struct otel_error *err)
 	return host_service_attach(gen->service, &mount->home, 1, err);
 }
 
-/* A generation that failed before anything was routed to it. */
-static void
-discard(struct generation *gen, int why, bool own_copy)
+void
+generation_release(struct generation *gen)
 {
-	/* A start() that hangs keeps its thread, and that thread everything it can reach. */
-	if (why == -ETIMEDOUT && gen->service) {
-		park(gen, "its start() did not come back");
-		return;
-	}
-	if (gen->plugin && gen->plugin->keep) {
-		release(gen);
-		park(gen, gen->plugin->keep_reason);
-		return;
-	}
-	if (own_copy)
-		unlink(gen->copy);
-	generation_free(gen);
+	host_service_free(gen->service);
+	gen->service = NULL;
+	otel_meter_close(gen->meter);
+	otel_meter_close(gen->http_meter);
+	gen->meter = gen->http_meter = NULL;
+	voice_unref(gen->voice);
+	gen->voice = NULL;
+	settings_fini(&gen->settings);
+	free(gen->untraced);
+	gen->untraced = NULL;
 }
 
-static int
-prepare(struct mount *mount, const struct load_order *order,
-        const struct host_plugin *conf, struct load_report *report,
-        struct generation **out, struct otel_error *err)
+void
+generation_free(struct generation *gen)
 {
-	struct generation *gen = generation_new(mount, order);
-	uint64_t then;
-	int r = 0;
-
 	if (!gen)
-		return otel_error_set(err, -ENOMEM, "%s: out of memory", conf->path);
-	if (!order->copy)
-		r = copy_and_try(gen, conf, report, err);
-	then = host_now_ns();
-	if (r == 0)
-		r = bring_up(gen, conf, err);
-	/* Sockets are dealt out once and for all, by what the first load that works wants. */
-	if (r == 0 && !mount->has_flags && !atomic_load(&mount->is_listening))
-		atomic_store(&mount->is_on_all_loops,
-		             (gen->plugin->table->flags & SVC_CONCURRENT) != 0);
-	if (r == 0)
-		r = attach(gen, err);
-	report->start_ms = ms_since(&then);
-	report->generation = gen->number;
-	if (gen->number > mount->last_number)
-		mount->last_number = gen->number;
-	if (r < 0) {
-		discard(gen, r, !order->copy);
-		return r;
-	}
-	*out = gen;
-	return 0;
-}
-
-/* ---- the swap, and what becomes of the old one ---- */
-
-static void
-forget_copy(struct mount *mount, unsigned number)
-{
-	char path[4096];
-
-	for (struct generation *gen = mount->parked; gen; gen = gen->next)
-		if (gen->number == number)
-			return;
-	snprintf(path, sizeof path, "%s/%s.%u.so", mount->site->copies_dir, mount->name,
-	         number);
-	unlink(path);
-}
-
-OTEL_PRINTF(2, 3)
-static void
-set_why(struct mount *mount, const char *fmt, ...)
-{
-	struct text *text = malloc(sizeof *text + 512);
-	va_list ap;
-
-	if (!text)
 		return;
-	va_start(ap, fmt);
-	vsnprintf(text->text, 512, fmt, ap);
-	va_end(ap);
-	text->next = mount->texts;
-	mount->texts = text;
-	atomic_store(&mount->why, text->text);
-}
-
-/* Publishes `gen` (NULL: nothing) and returns what served until now. */
-static struct generation *
-swap(struct mount *mount, struct generation *gen, struct host_plugin *conf)
-{
-	struct generation *old;
-
-	pthread_mutex_lock(&mount->peek);
-	old = atomic_exchange(&mount->current, gen);
-	if (conf && conf != mount->conf) {
-		host_plugin_free(mount->conf);
-		mount->conf = conf;
-	}
-	if (gen && gen->voice) {
-		struct voice *last = mount->voice;
-
-		mount->voice = voice_ref(gen->voice);
-		voice_unref(last);
-	}
-	pthread_mutex_unlock(&mount->peek);
-	return old;
-}
-
-/* Until no loop can hold the pointer that was swapped out. */
-static int
-wait_for_loops(const struct site *site, uint64_t until_ns)
-{
-	int r;
-
-	do
-		r = host_loop_barrier(site->loops, site->n_loops, 500);
-	while (r == -ETIMEDOUT && host_now_ns() < until_ns);
-	return r;
-}
-
-struct farewell {
-	struct load_report *values;
-	mount_report *report; /* NULL: nobody asked, or it has been told */
-	void *arg;
-	uint64_t since;
-};
-
-static void
-tell(struct farewell *farewell)
-{
-	farewell->values->drain_ms = (double)(host_now_ns() - farewell->since) / 1e6;
-	if (farewell->report)
-		farewell->report(farewell->arg, farewell->values);
-	farewell->report = NULL;
-}
-
-static int
-drain(struct generation *gen, int drain_ms, struct farewell *farewell)
-{
-	int first = drain_ms < REPORT_AFTER_MS ? drain_ms : REPORT_AFTER_MS;
-	int r = host_service_drain_wait(gen->service, first);
-
-	if (r == -ETIMEDOUT) {
-		farewell->values->is_draining = true;
-		tell(farewell);
-		if (drain_ms > first)
-			r = host_service_drain_wait(gen->service, drain_ms - first);
-	}
-	if (r == -ETIMEDOUT) {
-		host_service_cancel(gen->service, HOST_CANCEL_ALL);
-		r = host_service_drain_wait(gen->service, CANCEL_MS);
-	}
-	return r;
-}
-
-static void
-retire(struct generation *gen, int drain_ms, struct farewell *farewell)
-{
-	struct mount *mount = gen->mount;
-	struct host_service_stats stats;
-	const char *stays = NULL;
-
-	if (wait_for_loops(mount->site, host_now_ns() + (uint64_t)drain_ms * 1000000u) <
-	    0)
-		stays = "a loop is stalled and may hold on to it";
-	else if (drain(gen, drain_ms, farewell) < 0)
-		stays = "its requests did not end";
-	if (!stays) {
-		otel_meter_quiet(gen->meter);
-		if (host_service_stop(gen->service, STOP_MS) < 0)
-			stays = "its stop() did not come back";
-	}
-	host_service_stats(gen->service, &stats);
-	atomic_fetch_add(&mount->errors, stats.errors);
-	if (!stays)
-		release(gen);
-	if (!stays && gen->plugin->keep)
-		stays = gen->plugin->keep_reason;
-	farewell->values->is_parked = stays != NULL;
-	if (stays)
-		park(gen, stays);
-	else
-		generation_free(gen);
-}
-
-/* ---- telling ---- */
-
-static void
-tell_refused(struct mount *mount, const char *message)
-{
-	struct voice *voice = mount_some_voice(mount);
-
-	host_log_about(HOST_ERROR, mount->name, "%s%s", message,
-	               atomic_load(&mount->current) ? "; what was running goes on" : "");
-	voice_tell(voice, OTEL_ERROR, "refused", 0, "%s", message);
-	voice_unref(voice);
-}
-
-static void
-tell_loaded(struct mount *mount, const struct generation *gen,
-            const struct generation *old, const struct load_report *report)
-{
-	const char *version = gen->plugin->table->version;
-
-	host_log_about(
-		HOST_INFO, mount->name,
-		"generation %u (version %s) serves; copied %.1f, tried %.1f, started %.1f, "
-		"swapped %.3f ms",
-		gen->number, version, report->copy_ms, report->try_ms, report->start_ms,
-		report->swap_ms);
-	if (old)
-		voice_tell(gen->voice, OTEL_INFO, "reloaded", gen->number,
-		           "reloaded: generation %u, version %s, follows generation %u",
-		           gen->number, version, old->number);
-	else
-		voice_tell(gen->voice, OTEL_INFO, "loaded", gen->number,
-		           "loaded: generation %u, version %s", gen->number, version);
-	if (mount->site->loaded)
-		mount->site->loaded(mount->site->arg, mount->name, gen->number, gen->copy,
-		                    gen->plugin->source);
-}
-
-/* ---- mounts ---- */
-
-int
-mount_new(const struct site *site, struct host_plugin *conf, const char *instance_id,
-          struct host_loop *home, struct mount **out)
-{
-	struct mount *mount = calloc(1, sizeof *mount);
-
-	if (mount) {
-		mount->site = site;
-		mount->home = home;
-		mount->name = strdup(conf->name);
-		mount->instance_id = strdup(instance_id ? instance_id : "");
-		host_admission_init(&mount->admission, (unsigned)conf->max_requests);
-		pthread_mutex_init(&mount->lock, NULL);
-		pthread_mutex_init(&mount->peek, NULL);
-		atomic_store(&mount->why, "this service is being started\n");
-	}
-	if (!mount || !mount->name || !mount->instance_id) {
-		mount_free(mount);
-		host_plugin_free(conf);
-		return -ENOMEM;
-	}
-	mount->conf = conf;
-	*out = mount;
-	return 0;
-}
-
-void
-mount_free(struct mount *mount)
-{
-	struct text *text;
-
-	if (!mount)
-		return;
-	while ((text = mount->texts)) {
-		mount->texts = text->next;
-		free(text);
-	}
-	host_plugin_free(mount->conf);
-	voice_unref(mount->voice);
-	pthread_mutex_destroy(&mount->lock);
-	pthread_mutex_destroy(&mount->peek);
-	free(mount->name);
-	free(mount->instance_id);
-	free(mount);
-}
-
-/* Locked. */
-static int
-load(struct mount *mount, const struct load_order *order, mount_report *report_fn,
-     void *arg, struct otel_error *err)
-{
-	struct host_plugin *conf = order->conf ? order->conf : mount->conf;
-	struct load_report report = { 0 };
-	struct farewell farewell = { &report, report_fn, arg, 0 };
-	struct generation *gen = NULL, *old;
-	uint64_t then;
-	int r = prepare(mount, order, conf, &report, &gen, err);
-
-	if (r < 0) {
-		if (!atomic_load(&mount->current)) {
-			set_why(mount, "this service could not be loaded: %s\n",
-			        err ? err->message : strerror(-r));
-			atomic_store(&mount->state, MOUNT_FAILED);
-		}
-		atomic_fetch_add(&mount->refused_loads, 1);
-		tell_refused(mount, err ? err->message : strerror(-r));
-		if (order->conf)
-			host_plugin_free(order->conf);
-		return r;
-	}
-	mount->flags = gen->plugin->table->flags;
-	mount->has_flags = true;
-	then = host_now_ns();
-	old = swap(mount, gen, conf);
-	report.swap_ms = ms_since(&then);
-	atomic_store(&mount->admission.max, (unsigned)conf->max_requests);
-	atomic_store(&mount->state, MOUNT_SERVING);
-	tell_loaded(mount, gen, old, &report);
-	farewell.since = host_now_ns();
-	if (old) {
-		unsigned number = old->number;
-
-		atomic_fetch_add(&mount->reloads, 1);
-		retire(old, mount->site->drain_ms, &farewell);
-		if (atomic_load(&mount->previous) != number)
-			forget_copy(mount, atomic_load(&mount->previous));
-		atomic_store(&mount->previous, number);
-	}
-	tell(&farewell);
-	return 0;
-}
-
-int
-mount_load(struct mount *mount, const struct load_order *order, mount_report *report,
-           void *arg, struct otel_error *err)
-{
-	struct otel_error own = OTEL_ERROR_INIT;
-	int r;
-
-	pthread_mutex_lock(&mount->lock);
-	r = load(mount, order, report, arg, err ? err : &own);
-	pthread_mutex_unlock(&mount->lock);
-	return r;
-}
-
-void
-mount_fail(struct mount *mount, const char *why)
-{
-	pthread_mutex_lock(&mount->lock);
-	set_why(mount, "%s\n", why);
-	atomic_store(&mount->state, MOUNT_FAILED);
-	pthread_mutex_unlock(&mount->lock);
-}
-
-int
-mount_stop(struct mount *mount, int grace_ms)
-{
-	struct load_report report = { 0 };
-	struct farewell farewell = { &report, NULL, NULL, 0 };
-	struct generation *old;
-	struct timespec until;
-
-	/* A load that is under way may take long; at the end of a process nobody waits for it. */
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 1 + grace_ms / 1000;
-	if (pthread_mutex_timedlock(&mount->lock, &until) != 0)
-		return -ETIMEDOUT;
-	set_why(mount, "this service has been stopped\n");
-	old = swap(mount, NULL, NULL);
-	atomic_store(&mount->state, MOUNT_STOPPED);
-	if (old)
-		retire(old, grace_ms, &farewell);
-	pthread_mutex_unlock(&mount->lock);
-	return 0;
-}
-
-void
-mount_cancel(struct mount *mount, bool all)
-{
-	struct generation *gen;
-
-	pthread_mutex_lock(&mount->peek);
-	gen = atomic_load(&mount->current);
-	if (gen)
-		host_service_cancel(gen->service,
-		                    all ? HOST_CANCEL_ALL : HOST_CANCEL_STREAMS);
-	pthread_mutex_unlock(&mount->peek);
-}
-
-enum http_body
-mount_head(struct mount *mount, struct host_loop *loop, struct http_exchange *x)
-{
-	struct generation *gen = atomic_load_explicit(&mount->current,
-	                                              memory_order_acquire);
-
-	if (gen)
-		return host_service_head(gen->service, loop, x);
-	http_reply_busy(x, RETRY_AFTER_S, atomic_load(&mount->why));
-	http_exchange_done(x);
-	return HTTP_BUFFER;
-}
-
-/* ---- status ---- */
-
-void
-mount_status(struct mount *mount, struct mount_status *out)
-{
-	struct generation *gen;
-
-	memset(out, 0, sizeof *out);
-	out->state = (enum mount_state)atomic_load(&mount->state);
-	out->parked = atomic_load(&mount->n_parked);
-	out->reloads = atomic_load(&mount->reloads);
-	out->refused_loads = atomic_load(&mount->refused_loads);
-	out->requests = atomic_load(&mount->admission.admitted);
-	out->refused = atomic_load(&mount->admission.refused);
-	out->in_flight = atomic_load(&mount->admission.in_flight);
-	out->errors = atomic_load(&mount->errors);
-	pthread_mutex_lock(&mount->peek);
-	gen = atomic_load(&mount->current);
-	out->previous = atomic_load(&mount->previous);
-	if (gen) {
-		struct host_service_stats stats;
-
-		host_service_stats(gen->service, &stats);
-		out->errors += stats.errors;
-		out->streams = stats.streams;
-		out->generation = gen->number;
-		snprintf(out->version, sizeof out->version, "%s",
-		         gen->plugin->table->version);
-		snprintf(out->copy, sizeof out->copy, "%s", gen->copy);
-	} else {
-		snprintf(out->why, sizeof out->why, "%s", atomic_load(&mount->why));
-		out->why[strcspn(out->why, "\n")] = '\0';
-	}
-	pthread_mutex_unlock(&mount->peek);
-}
-
-json_t *
-mount_status_json(struct mount *mount)
-{
-	static const char *const states[] = { "starting", "serving", "failed",
-		                              "stopped" };
-	struct mount_status st;
-	json_t *json;
-
-	mount_status(mount, &st);
-	json = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I}",
-	                 "name", mount->name, "state", states[st.state], "generation",
-	                 (int)st.generation, "previous", (int)st.previous, "parked",
-	                 (int)st.parked, "in_flight", (int)st.in_flight, "streams",
-	                 (int)st.streams, "requests", (json_int_t)st.requests, "refused",
-	                 (json_int_t)st.refused, "errors", (json_int_t)st.errors,
-	                 "reloads", (json_int_t)st.reloads, "refused_loads",
-	                 (json_int_t)st.refused_loads);
-	if (json && st.generation) {
-		json_object_set_new(json, "version", json_string(st.version));
-		json_object_set_new(json, "copy", json_string(st.copy));
-	} else if (json) {
-		json_object_set_new(json, "why", json_string(st.why));
-	}
-	return json;
-}
-
-struct voice *
-mount_voice(struct mount *mount)
-{
-	struct voice *voice;
-
-	pthread_mutex_lock(&mount->peek);
-	voice = voice_ref(mount->voice);
-	pthread_mutex_unlock(&mount->peek);
-	return voice;
-}
-
-struct voice *
-mount_some_voice(struct mount *mount)
-{
-	struct voice *voice = mount_voice(mount);
-
-	if (voice || !mount->site->telemetry)
-		return voice;
-	pthread_mutex_lock(&mount->peek);
-	if (telemetry_voice(mount->site->telemetry, mount->name, "", mount->instance_id,
-	                    &mount->conf->telemetry, &voice, NULL) < 0)
-		voice = NULL;
-	pthread_mutex_unlock(&mount->peek);
-	return voice;
+	generation_release(gen);
+	if (gen->plugin && !gen->plugin->keep)
+		crash_forget(gen->plugin->base);
+	plugin_close(gen->plugin);
+	free(gen->copy);
+	free(gen);
 }

@@ -47,8 +47,8 @@ EXTRA_DIST += $(scaffold_files)
 # Generations, the worker.
 %C%_libhost_la_SOURCES += %D%/elf-check.c %D%/elf-check.h %D%/plugin.c %D%/plugin.h \
 	%D%/crash.c %D%/crash.h %D%/crash-text.c %D%/crash-text.h %D%/telemetry.c %D%/telemetry.h \
-	%D%/settings.c %D%/settings.h %D%/try.c %D%/try.h %D%/generation.c %D%/generation.h \
-	%D%/worker.c %D%/worker_priv.h %D%/worker-control.c %D%/worker-admin.c %D%/worker-metrics.c %D%/worker-watchdog.c
+	%D%/settings.c %D%/settings.h %D%/try.c %D%/try.h %D%/generation.c %D%/generation.h %D%/mount.c %D%/mount.h \
+	%D%/worker.c %D%/worker_priv.h %D%/worker-serve.c %D%/worker-control.c %D%/worker-admin.c %D%/worker-metrics.c %D%/worker-watchdog.c
 
 # The program.
 bin_PROGRAMS += %D%/cupola

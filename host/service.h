@@ -4,7 +4,7 @@
  *
  *	new ──start──► (attach) ──► requests, timers, spawns ──cancel──► drain ──► stop ──► free
  *
- * The owner (host/generation.c) keeps the plugin's file mapped from new to free. Routing is the owner's:
+ * The owner (host/generation.c, host/mount.c) keeps the plugin's file mapped from new to free. Routing is the owner's:
  * on_head of the worker's http_ops picks a service and calls host_service_head; the other callbacks are
  * host_request_ops'. To replace a service: publish the new one, host_loop_barrier, cancel the old one's
  * streams, drain it, and when that is done, stop and free it.

@@ -447,7 +447,7 @@ use_propagators(const struct host_conf *conf, struct otel_error *err)
 }
 
 int
-telemetry_new(const struct host_conf *conf, const char *process, struct telemetry **out,
+telemetry_new(const struct host_conf *conf, struct telemetry **out,
               struct otel_error *err)
 {
 	struct telemetry *telemetry = calloc(1, sizeof *telemetry);

@@ -42,8 +42,8 @@ struct voice {
 };
 
 /* `conf` is copied as far as it is needed. 0 or a negative errno. Starts threads: after crash_setup(). [any] */
-OTEL_MUST_USE int telemetry_new(const struct host_conf *conf, const char *process,
-                                struct telemetry **out, struct otel_error *err);
+OTEL_MUST_USE int telemetry_new(const struct host_conf *conf, struct telemetry **out,
+                                struct otel_error *err);
 
 /* Rereads [resource] and the like for voices to come. [any] */
 int telemetry_update(struct telemetry *telemetry, const struct host_conf *conf,

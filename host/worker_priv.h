@@ -8,7 +8,8 @@
  *	admin thread    the admin page, where this process has it
  *	watchdog        looks whether the loops go round
  *
- *	worker.c            starting, listening, ending
+ *	worker.c            starting, first loads, ending
+ *	worker-serve.c      loops, listeners, mounts
  *	worker-control.c    what the master asks
  *	worker-metrics.c    the host's own metrics
  *	worker-admin.c      /healthz, /readyz, /metrics
@@ -23,8 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "generation.h"
 #include "http-server.h"
+#include "mount.h"
 #include "worker-boot.h"
 
 struct host_channel;
@@ -87,6 +88,17 @@ struct worker {
 /* Runs fn(arg) on a thread of its own, which the worker does not wait for. 0 or a negative errno. [any] */
 OTEL_MUST_USE int worker_job(struct worker *worker,
                              void (*fn)(struct worker *worker, void *arg), void *arg);
+/* Ends everything and then the control loop; at once when asked for the second time. [control] */
+void worker_finish(struct worker *worker, int grace_ms, bool is_receiver);
+/* The end of a process that cannot be ended in order. */
+void worker_abandon(int status) __attribute__((noreturn));
+
+/* ---- worker-serve.c ---- */
+
+/* Makes worker->loops and ->servings, and starts them. */
+OTEL_MUST_USE int worker_start_loops(struct worker *worker, struct otel_error *err);
+/* Runs fn(arg) on a loop and waits for it. Not [loop]. */
+void worker_on_loop(struct host_loop *loop, void (*fn)(void *arg), void *arg);
 /* Adds a plugin's place; takes `conf`. Not [loop]. */
 OTEL_MUST_USE int worker_mount(struct worker *worker, struct host_plugin *conf,
                                const char *instance_id, struct mounted **out);
@@ -96,11 +108,6 @@ struct mounted *worker_find(struct worker *worker, const char *plugin);
 void worker_listen(struct worker *worker, struct mounted *mounted,
                    const struct worker_socket *sockets, size_t n);
 void worker_unlisten(struct mounted *mounted);
-/* Ends everything and then the control loop; at once when asked for the second time. [control] */
-void worker_finish(struct worker *worker, int grace_ms, bool is_receiver);
-/* The end of a process that cannot be ended in order. */
-void worker_abandon(int status) __attribute__((noreturn));
-
 /* ---- worker-control.c ---- */
 
 int worker_control_start(struct worker *worker, struct otel_error *err);

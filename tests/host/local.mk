@@ -7,17 +7,17 @@ worker_test_cppflags = $(test_cppflags) -I$(top_srcdir)/host $(JANSSON_CFLAGS) \
 	-DFIXTURES='"$(abs_top_builddir)/tests/host/plugins/.libs"'
 worker_test_ldadd = host/libhost.la otel/libotel.la $(JANSSON_LIBS) $(CHECK_LIBS)
 
-check_PROGRAMS += %D%/test-plugin %D%/test-crash %D%/test-telemetry %D%/test-generation
-TESTS += %D%/test-plugin %D%/test-crash %D%/test-telemetry %D%/test-generation
+check_PROGRAMS += %D%/test-plugin %D%/test-crash %D%/test-telemetry %D%/test-mount
+TESTS += %D%/test-plugin %D%/test-crash %D%/test-telemetry %D%/test-mount
 %C%_test_plugin_CPPFLAGS = $(worker_test_cppflags)
 %C%_test_plugin_LDADD = $(worker_test_ldadd)
 %C%_test_crash_CPPFLAGS = $(worker_test_cppflags)
 %C%_test_crash_LDADD = $(worker_test_ldadd)
 %C%_test_telemetry_CPPFLAGS = $(worker_test_cppflags)
 %C%_test_telemetry_LDADD = $(worker_test_ldadd)
-%C%_test_generation_CPPFLAGS = $(worker_test_cppflags) -DPROGRAM='"$(abs_top_builddir)/host/cupola"'
-%C%_test_generation_LDADD = $(worker_test_ldadd)
-EXTRA_%C%_test_generation_DEPENDENCIES = host/cupola
+%C%_test_mount_CPPFLAGS = $(worker_test_cppflags) -DPROGRAM='"$(abs_top_builddir)/host/cupola"'
+%C%_test_mount_LDADD = $(worker_test_ldadd)
+EXTRA_%C%_test_mount_DEPENDENCIES = host/cupola
 
 # Loops, fibers, what services call.
 runtime_test_cppflags = $(test_cppflags) $(host_cppflags)

@@ -42,8 +42,7 @@ set_up(void)
 static void
 start(void)
 {
-	ck_assert_msg(telemetry_new(&conf, "main", &telemetry, &err) == 0, "%s",
-	              err.message);
+	ck_assert_msg(telemetry_new(&conf, &telemetry, &err) == 0, "%s", err.message);
 }
 
 static void

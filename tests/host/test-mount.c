@@ -12,12 +12,12 @@
 
 #include "check-main.h"
 #include "conf.h"
-#include "generation.h"
 #include "log.h"
 #include "loop.h"
 #include "memory.h"
+#include "mount.h"
 
-static char dir[] = "/tmp/test-generation.XXXXXX";
+static char dir[] = "/tmp/test-mount.XXXXXX";
 static struct host_loop *loops[2];
 static struct site site;
 static struct mount *mount;
@@ -311,8 +311,8 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("generation");
-	TCase *tcase = tcase_create("generation");
+	Suite *suite = suite_create("mount");
+	TCase *tcase = tcase_create("mount");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 60);
