@@ -46,7 +46,7 @@ TESTS += $(core_tests)
 %C%_test_value_LDADD = $(otel_test_ldadd)
 # from configuration to the wire
 EXTRA_DIST += %D%/otlp-receiver.h
-export_tests = %D%/test-config %D%/test-queue %D%/test-otlp-encode %D%/test-otlp-client %D%/test-pipeline
+export_tests = %D%/test-config %D%/test-console %D%/test-queue %D%/test-otlp-encode %D%/test-otlp-client %D%/test-pipeline
 check_PROGRAMS += $(export_tests)
 TESTS += $(export_tests)
 %C%_test_config_CPPFLAGS = $(otel_test_cppflags)
@@ -59,3 +59,5 @@ TESTS += $(export_tests)
 %C%_test_pipeline_LDADD = $(otel_test_ldadd)
 %C%_test_otlp_client_CPPFLAGS = $(otel_test_cppflags) $(otlp_proto_cppflags) $(NGHTTP2_CFLAGS)
 %C%_test_otlp_client_LDADD = $(otel_test_ldadd) $(NGHTTP2_LIBS)
+%C%_test_console_CPPFLAGS = $(otel_test_cppflags)
+%C%_test_console_LDADD = $(otel_test_ldadd)
