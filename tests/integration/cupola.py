@@ -174,7 +174,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-def compile_plugin(source, out, name=None, defines=()):
+def compile_plugin(source, out, name=None, defines=(), libraries=()):
     """Builds a service from a C file or text, as a user would."""
     cc = os.environ.get("CUPOLA_CC", "cc").split()
     flags = os.environ.get("CUPOLA_SAN", "").split()
@@ -184,7 +184,7 @@ def compile_plugin(source, out, name=None, defines=()):
             f.write(source)
         source = path
     command = [*cc, "-shared", "-fPIC", "-g", "-O1", "-fno-omit-frame-pointer", *flags, *[f"-D{d}" for d in defines],
-               f"-I{STAGE}/include", source, "-o", out + ".tmp", f"-L{STAGE}/lib", "-lotel", "-ljansson"]
+               f"-I{STAGE}/include", source, "-o", out + ".tmp", *libraries, f"-L{STAGE}/lib", "-lotel", "-ljansson"]
     subprocess.run(command, check=True)
     os.rename(out + ".tmp", out)
     return out

@@ -2,9 +2,11 @@
 """Reloading while it serves: nothing lost, nothing leaked, and what is wrong is refused in words."""
 
 import collections
+import contextlib
 import os
 import re
 import shutil
+import socket
 
 import cupola
 from load import Load
@@ -197,6 +199,109 @@ def test_a_start_that_hangs_blocks_no_later_reload():
         out = host.command("reload", "counting")
         assert out.returncode == 0, out.stderr
         assert cupola.request(host.port("counting"), "/").text == "build two\n"
+
+
+OBSERVING = """
+#include <stdlib.h>
+
+#include <cupola/service.h>
+
+/* Freed at stop, and read by a callback until then: by one call too many, if nobody ends it before. */
+struct watched { int64_t value[64]; };
+
+static void observe(struct otel_observation *observation, void *userdata)
+{
+	struct watched *watched = userdata;
+
+	otel_observe_int(observation, watched->value[63]);
+}
+
+static int start(const struct svc_host *host, void **self, struct otel_error *err)
+{
+	struct watched *watched = malloc(sizeof *watched);
+
+	for (int i = 0; i < 64; i++)
+		watched->value[i] = 4711;
+	otel_observable_new(host->meter, OTEL_OBSERVABLE_GAUGE, "watched", "", "what is watched", observe, watched);
+	*self = watched;
+	return 0;
+}
+
+static int handle(void *self, struct svc_request *req)
+{
+	int r = svc_reply_begin(req, 200, "text/plain");
+
+	while (r == 0) {
+		r = svc_reply_write(req, ".", 1);
+		if (r == 0)
+			r = svc_sleep(req->host, 10);
+	}
+	return r;
+}
+
+static void stop(void *self)
+{
+	struct watched *watched = self;
+
+	for (int i = 0; i < 64; i++)
+		watched->value[i] = -1;
+	free(watched);
+}
+
+SVC_PLUGIN = { SVC_ABI, .name = "counting", .version = "1.0", .start = start, .handle = handle, .stop = stop };
+"""
+
+
+def metrics(host):
+    return cupola.request(int(host.status()["admin"].rsplit(":", 1)[1]), "/metrics").text
+
+
+def test_observables_end_before_what_they_read():
+    host = cupola.Cupola(CONFIG)
+    cupola.compile_plugin(OBSERVING, os.path.join(host.dir, "counting.so"))
+    with host:
+        for _ in range(20):
+            assert host.command("reload", "counting").returncode == 0
+            values = re.findall(r"^watched\{.*\} (\S+)$", metrics(host), re.M)
+            assert values == ["4711"], values
+
+
+def test_a_stream_ends_at_once_so_that_its_client_comes_again():
+    host = cupola.Cupola(CONFIG)
+    cupola.compile_plugin(OBSERVING, os.path.join(host.dir, "counting.so"))
+    with host:
+        with socket.create_connection(("127.0.0.1", host.port("counting"))) as client:
+            client.settimeout(cupola.PATIENCE)
+            client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+            out = host.command("reload", "counting")
+            assert out.returncode == 0, out.stderr
+            data = more = b"."
+            with contextlib.suppress(ConnectionResetError):  # as good as an end: it says that it was cut
+                while more:
+                    more = client.recv(4096)
+                    data += more
+            assert not data.endswith(b"0\r\n\r\n"), "a stream that was cut must not look whole"
+        assert copies(host) == {"counting.2.so"}, copies(host)
+
+
+def test_a_library_that_a_plugin_brought_stays_and_is_brought_once():
+    host = cupola.Cupola(CONFIG)
+    library = os.path.join(host.dir, "libbrought.so")
+    cupola.compile_plugin("#include <otel/error.h>\nOTEL_EXPORT int brought(void);\nint brought(void) { return 0; }\n", library)
+    source = "int brought(void);\n" + SERVICE.replace("return svc_reply_text", "return brought() ? -1 : svc_reply_text")
+    plugin = cupola.compile_plugin("#include <stdlib.h>\n" + source, os.path.join(host.dir, "counting.so"),
+                                   defines=['BUILD="one"', "FLAGS=0"], libraries=[library])
+    host.builds = [plugin, plugin]
+    with host:
+        for _ in range(3):
+            assert host.command("reload", "counting").returncode == 0
+        first = build(host, "two")
+        once = [l for l in maps(host).splitlines() if "libbrought" in l]
+        install(host, first)
+        assert host.command("reload", "counting").returncode == 0
+        assert [l for l in maps(host).splitlines() if "libbrought" in l] == once and once
+        assert copies(host) == {"counting.5.so"}, copies(host)
 
 
 if __name__ == "__main__":
