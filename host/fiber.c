@@ -21,33 +21,12 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "fiber-sanitize.h"
 #include "fiber-switch.h"
 #include "loop.h"
 #include <otel/context.h>
 
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define HOST_ASAN 1
-#endif
-#if __has_feature(thread_sanitizer)
-#define HOST_TSAN 1
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define HOST_ASAN 1
-#endif
-#ifdef __SANITIZE_THREAD__
-#define HOST_TSAN 1
-#endif
-#ifdef HOST_ASAN
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
-#ifdef HOST_TSAN
-#include <sanitizer/tsan_interface.h>
-#endif
-
-#if defined(HOST_ASAN) || defined(HOST_TSAN)
+#ifdef HOST_SANITIZED
 #define DEFAULT_STACK (2u << 20)
 #else
 #define DEFAULT_STACK (256u << 10)
@@ -66,23 +45,18 @@ struct host_fiber {
 	host_fiber_fn *outside; /* to be run on the loop's stack before it goes on */
 	void *outside_arg;
 	enum state state;
-	bool cancelled, timed;
+	bool cancelled;
 	int saved_errno;
 	int result;                   /* of the wait that ends */
 	struct otel_context *context; /* while it does not run; borrowed */
 	host_fiber_abandon *abandon;
 	void *abandon_arg;
 	struct event timer;
-	uint64_t wake_ns; /* when timed */
+	uint64_t wake_ns;
 	struct host_current current;
 	void *map;
 	size_t map_size;
-#ifdef HOST_ASAN
-	void *fake_stack;
-#endif
-#ifdef HOST_TSAN
-	void *tsan;
-#endif
+	struct fiber_sanitize sanitize;
 };
 
 STAILQ_HEAD(fiber_list, host_fiber);
@@ -95,15 +69,8 @@ struct host_fibers {
 	_Atomic(struct host_fiber *) running; /* for the watchdog */
 	size_t stack_size, guard;
 	unsigned alive, max, pooled, keep;
-	atomic_uint_fast64_t switches; /* written by its own thread only */
-#ifdef HOST_ASAN
-	void *fake_stack;
-	const void *stack_low;
-	size_t stack_len;
-#endif
-#ifdef HOST_TSAN
-	void *tsan;
-#endif
+	atomic_uint_fast64_t switches;  /* written by its own thread only */
+	struct fiber_sanitize sanitize; /* of the loop's stack */
 };
 
 static __thread struct host_fiber *self;
@@ -137,18 +104,10 @@ leave(struct host_fiber *fiber)
 {
 	struct host_fibers *fibers = fiber->fibers;
 
-#ifdef HOST_ASAN
-	__sanitizer_start_switch_fiber(fiber->state == ENDED ? NULL : &fiber->fake_stack,
-	                               fibers->stack_low, fibers->stack_len);
-#endif
-#ifdef HOST_TSAN
-	__tsan_switch_to_fiber(fibers->tsan, 0);
-#endif
+	fiber_sanitize_leave(&fiber->sanitize, fiber->state == ENDED, &fibers->sanitize,
+	                     fibers->sanitize.low, fibers->sanitize.len);
 	host_switch(&fiber->sw, &fibers->sw);
-#ifdef HOST_ASAN
-	__sanitizer_finish_switch_fiber(fiber->fake_stack, &fibers->stack_low,
-	                                &fibers->stack_len);
-#endif
+	fiber_sanitize_arrive(&fiber->sanitize, &fibers->sanitize);
 }
 
 static void
@@ -156,10 +115,7 @@ fiber_main(void)
 {
 	struct host_fiber *fiber = self;
 
-#ifdef HOST_ASAN
-	__sanitizer_finish_switch_fiber(NULL, &fiber->fibers->stack_low,
-	                                &fiber->fibers->stack_len);
-#endif
+	fiber_sanitize_arrive(&fiber->sanitize, &fiber->fibers->sanitize);
 	fiber->fn(fiber->arg);
 	fiber->state = ENDED;
 	leave(fiber);
@@ -169,9 +125,6 @@ fiber_main(void)
 static void
 release(struct host_fiber *fiber)
 {
-#ifdef HOST_ASAN
-	__asan_unpoison_memory_region(stack_low(fiber), stack_size(fiber));
-#endif
 	munmap(fiber->map, fiber->map_size);
 }
 
@@ -183,10 +136,7 @@ retire(struct host_fiber *fiber)
 	void *arg = fiber->arg;
 
 	fibers->alive--;
-#ifdef HOST_TSAN
-	/* Its record of calls would grow with each use, since the last ones never return. */
-	__tsan_destroy_fiber(fiber->tsan);
-#endif
+	fiber_sanitize_fini(&fiber->sanitize);
 	if (fibers->pooled < fibers->keep) {
 		STAILQ_INSERT_HEAD(&fibers->pool, fiber, link);
 		fibers->pooled++;
@@ -203,18 +153,11 @@ step_in(struct host_fiber *fiber)
 {
 	struct host_fibers *fibers = fiber->fibers;
 
-#ifdef HOST_ASAN
-	__sanitizer_start_switch_fiber(&fibers->fake_stack, stack_low(fiber),
-	                               stack_size(fiber));
-#endif
-#ifdef HOST_TSAN
-	fibers->tsan = __tsan_get_current_fiber();
-	__tsan_switch_to_fiber(fiber->tsan, 0);
-#endif
+	fiber_sanitize_here(&fibers->sanitize);
+	fiber_sanitize_leave(&fibers->sanitize, false, &fiber->sanitize, stack_low(fiber),
+	                     stack_size(fiber));
 	host_switch(&fibers->sw, &fiber->sw);
-#ifdef HOST_ASAN
-	__sanitizer_finish_switch_fiber(fibers->fake_stack, NULL, NULL);
-#endif
+	fiber_sanitize_arrive(&fibers->sanitize, NULL);
 }
 
 /* On the loop's stack: lets the fiber run until it waits or ends. */
@@ -388,15 +331,12 @@ host_fiber_new(struct host_fibers *fibers, host_fiber_fn *fn, host_fiber_fn *end
 		if (!fiber)
 			return NULL;
 	}
-#ifdef HOST_TSAN
-	fiber->tsan = __tsan_create_fiber(0);
-#endif
 	fibers->alive++;
 	fiber->fn = fn;
 	fiber->ended = ended;
 	fiber->arg = arg;
 	fiber->state = NEW;
-	fiber->cancelled = fiber->timed = false;
+	fiber->cancelled = false;
 	fiber->saved_errno = 0;
 	fiber->context = context;
 	fiber->abandon = NULL;
@@ -405,10 +345,7 @@ host_fiber_new(struct host_fibers *fibers, host_fiber_fn *fn, host_fiber_fn *end
 		fiber->current = *current;
 	else
 		memset(&fiber->current, 0, sizeof fiber->current);
-#ifdef HOST_ASAN
-	fiber->fake_stack = NULL;
-	__asan_unpoison_memory_region(stack_low(fiber), stack_size(fiber));
-#endif
+	fiber_sanitize_init(&fiber->sanitize, stack_low(fiber), stack_size(fiber));
 	host_switch_init(&fiber->sw, stack_low(fiber), stack_size(fiber), fiber_main);
 	return fiber;
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * host/http-client-priv.h - the two halves of the client: calls (http-client.c) and the sockets and the timer
- * that libcurl wants watched (http-client-events.c).
+ * host/http-client-priv.h - what the files of the client share.
+ *
+ *	http-client.c           calls: submitted, running, ended
+ *	http-client-handle.c    an easy handle, set up for a request
+ *	http-client-response.c  what comes back
+ *	http-client-events.c    the sockets and the timer that libcurl wants watched
  */
 #ifndef HOST_HTTP_CLIENT_PRIV_H
 #define HOST_HTTP_CLIENT_PRIV_H
@@ -14,8 +18,29 @@
 
 #include "http-client.h"
 
-struct client_handle; /* a set-up easy handle */
-struct client_call;
+struct client_handle {
+	SLIST_ENTRY(client_handle) link;
+	CURL *easy;
+	struct client_call *call;
+	bool custom, plain; /* a method of its own is set; it is set to GET */
+	/* The header lines, in libcurl's form. */
+	char *text;
+	size_t text_size;
+	struct curl_slist *lines;
+	size_t lines_size;
+	char error[CURL_ERROR_SIZE];
+};
+
+struct client_call {
+	TAILQ_ENTRY(client_call) link;
+	struct host_client *client;
+	const struct host_client_request *request;
+	struct host_client_response *response;
+	struct client_handle *handle; /* NULL: submitted only */
+	struct host_fiber *fiber;
+	size_t max_body;
+	bool too_big;
+};
 
 struct client_socket {
 	struct event event;
@@ -50,5 +75,27 @@ void host_client_events_fini(struct host_client *client);
 curl_socket_t host_client_open_socket(void *arg, curlsocktype purpose,
                                       struct curl_sockaddr *address);
 int host_client_close_socket(void *arg, curl_socket_t fd);
+
+/* ---- http-client-response.c ---- */
+
+/* libcurl's, with a struct client_call. */
+size_t host_client_on_body(char *data, size_t one, size_t n, void *arg);
+size_t host_client_on_header(char *line, size_t one, size_t n, void *arg);
+/* Grows *buf, which is owned once *size is not 0; false without memory. */
+bool host_client_reserve(char **buf, size_t *size, size_t need);
+/* Makes it a response that is none; returns `error`. */
+int host_client_fail(struct host_client_response *rsp, int error, const char *message);
+/* What libcurl calls it, as an errno. */
+int host_client_error_of(CURLcode code, CURL *easy);
+
+/* ---- http-client-handle.c ---- */
+
+/* NULL without memory. */
+struct client_handle *host_client_take_handle(struct host_client *client);
+void host_client_give_back(struct host_client *client, struct client_handle *h);
+void host_client_free_handle(struct client_handle *h);
+/* 0, -EINVAL for what is not HTTP, or -ENOMEM. */
+int host_client_set_up(struct host_client *client, struct client_handle *h,
+                       struct client_call *call);
 
 #endif

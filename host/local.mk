@@ -38,11 +38,13 @@ EXTRA_DIST += $(scaffold_files)
 
 # Loops, fibers, what services call.
 %C%_libhost_la_SOURCES += %D%/loop.h %D%/fiber.h %D%/service.h %D%/current.h %D%/admission.h \
-	%D%/offload.h %D%/http-client.h %D%/loop.c %D%/fiber.c %D%/fiber-switch.c %D%/fiber-switch.h \
+	%D%/offload.h %D%/http-client.h %D%/loop.c %D%/fiber.c %D%/fiber-switch.c %D%/fiber-switch.h %D%/fiber-sanitize.h %D%/loop-barrier.c \
 	%D%/fiber-x86_64.S %D%/fiber-aarch64.S %D%/http-client.c %D%/http-client-events.c \
-	%D%/http-client-priv.h %D%/offload.c %D%/admission.c %D%/url.c %D%/url.h %D%/instrument.c \
+	%D%/http-client-priv.h %D%/http-client-handle.c \
+	%D%/http-client-response.c %D%/offload.c %D%/admission.c %D%/url.c %D%/url.h %D%/instrument.c \
 	%D%/instrument.h %D%/service.c %D%/service-call.c %D%/service-request.c %D%/service-wait.c \
-	%D%/service-priv.h
+	%D%/service-priv.h %D%/service-run.c %D%/service-read.c %D%/service-reply.c \
+	%D%/service-request.h %D%/service-task.c
 
 # Generations, the worker.
 %C%_libhost_la_SOURCES += %D%/elf-check.c %D%/elf-check.h %D%/plugin.c %D%/plugin.h \

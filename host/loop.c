@@ -184,83 +184,6 @@ host_loop_call(struct host_loop *loop, void (*fn)(void *arg), void *arg)
 	return 0;
 }
 
-/* ---- barrier ---- */
-
-struct barrier {
-	pthread_mutex_t lock;
-	pthread_cond_t passed;
-	/* guarded by lock: */
-	size_t left;
-	bool abandoned; /* the last message frees it */
-	struct barrier_message {
-		struct host_message message;
-		struct barrier *barrier;
-	} messages[];
-};
-
-static void
-free_barrier(struct barrier *barrier)
-{
-	pthread_cond_destroy(&barrier->passed);
-	pthread_mutex_destroy(&barrier->lock);
-	free(barrier);
-}
-
-static void
-on_barrier(struct host_message *message)
-{
-	struct barrier *barrier = ((struct barrier_message *)message)->barrier;
-	bool last;
-
-	pthread_mutex_lock(&barrier->lock);
-	last = --barrier->left == 0 && barrier->abandoned;
-	pthread_cond_signal(&barrier->passed);
-	pthread_mutex_unlock(&barrier->lock);
-	if (last)
-		free_barrier(barrier);
-}
-
-int
-host_loop_barrier(struct host_loop *const *loops, size_t n, int timeout_ms)
-{
-	struct barrier *barrier = calloc(1,
-	                                 sizeof *barrier + n * sizeof *barrier->messages);
-	struct timespec until;
-	pthread_condattr_t attr;
-	int r = 0;
-
-	if (!barrier)
-		return -ENOMEM;
-	pthread_mutex_init(&barrier->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&barrier->passed, &attr);
-	pthread_condattr_destroy(&attr);
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += timeout_ms % 1000 * 1000000L;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-
-	barrier->left = n;
-	for (size_t i = 0; i < n; i++) {
-		barrier->messages[i].message.fn = on_barrier;
-		barrier->messages[i].barrier = barrier;
-		host_loop_post(loops[i], &barrier->messages[i].message);
-	}
-	pthread_mutex_lock(&barrier->lock);
-	while (barrier->left && r == 0)
-		r = pthread_cond_timedwait(&barrier->passed, &barrier->lock, &until);
-	r = barrier->left ? -ETIMEDOUT : 0;
-	barrier->abandoned = r < 0;
-	pthread_mutex_unlock(&barrier->lock);
-	if (r == 0)
-		free_barrier(barrier);
-	return r;
-}
-
 /* ---- the loop ---- */
 
 static bool
@@ -489,6 +412,32 @@ host_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void
+host_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+struct timespec
+host_time_in(int ms)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += ms / 1000;
+	at.tv_nsec += ms % 1000 * 1000000L;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_sec++;
+		at.tv_nsec -= 1000000000;
+	}
+	return at;
 }
 
 uint64_t

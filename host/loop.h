@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <otel/error.h>
 
@@ -90,6 +91,10 @@ uint64_t host_now_ns(void);
  */
 void host_thread_enter(const char *name);
 void host_thread_leave(void);
+
+/* For waits with an end: a condition by the monotonic clock, and that clock `ms` from now. [any] */
+void host_cond_init(pthread_cond_t *cond);
+struct timespec host_time_in(int ms);
 
 /* ---- for the watchdog [any] ---- */
 

@@ -2,10 +2,14 @@
 /*
  * host/service-priv.h - what the files behind host/service.h share.
  *
- *	service.c          a generation's life: new, start, attach, cancel, drain, stop
- *	service-request.c  an exchange becomes a request, a fiber and a reply
+ *	service.c          a generation's life: new, attach, cancel, drain, free
+ *	service-run.c      start and stop
+ *	service-request.c  an exchange becomes a request and a fiber
+ *	service-read.c     what the service reads of it
+ *	service-reply.c    what the service answers
  *	service-call.c     svc_http
- *	service-wait.c     sleep, spawn, timers, mutexes, events, offload
+ *	service-task.c     spawns and timers
+ *	service-wait.c     sleep, mutexes, events, offload
  *
  * Every fiber that runs a service's code has a struct service_work as its argument. It is listed in the
  * slot of its loop, so that it can be cancelled there, and counted in service->in_flight, so that the code
@@ -153,14 +157,20 @@ struct service_response;
 void service_response_destroy(struct service_response *response);
 struct service_response *service_response_next(struct service_response *response);
 
+/* ---- service-task.c ---- */
+
+void service_task_functions(struct svc_host *host);
+/* Lets what start() made begin, on the first slot's loop. */
+void service_task_attach(struct host_service *service);
+/* Takes the slot's timers off its loop. [loop] */
+void service_task_revoke(struct service_slot *slot);
+/* Frees timers that are left, and what never began. */
+void service_task_fini(struct host_service *service);
+
 /* ---- service-wait.c ---- */
 
 void service_wait_functions(struct svc_host *host);
-/* Lets what start() made begin, on the first slot's loop. */
-void service_wait_attach(struct host_service *service);
-/* Takes the slot's timers off its loop. [loop] */
-void service_wait_revoke(struct service_slot *slot);
-/* Frees timers that are left, and what never began. */
+/* Frees mutexes and events that are left. */
 void service_wait_fini(struct host_service *service);
 
 #endif

@@ -19,8 +19,6 @@
 #include "service-priv.h"
 
 #define DEFAULT_DEADLINE_MS 30000
-/* How long a start that was cancelled may take to unwind. */
-#define UNWIND_MS 500
 
 /* ---- small things ---- */
 
@@ -239,7 +237,7 @@ on_cancel(struct host_message *message)
 	atomic_store(&slot->cancel_posted, false);
 	slot->cancelled = atomic_load(&service->cancelled);
 	if (atomic_load(&service->draining))
-		service_wait_revoke(slot);
+		service_task_revoke(slot);
 	for (work = TAILQ_FIRST(&slot->tasks); work; work = next) {
 		next = TAILQ_NEXT(work, link);
 		host_fiber_cancel(work->fiber);
@@ -306,25 +304,12 @@ host_service_drain(struct host_service *service, void (*done)(void *arg), void *
 	service_unref(service);
 }
 
-static void
-deadline_in(struct timespec *until, int ms)
-{
-	clock_gettime(CLOCK_MONOTONIC, until);
-	until->tv_sec += ms / 1000;
-	until->tv_nsec += ms % 1000 * 1000000L;
-	if (until->tv_nsec >= 1000000000) {
-		until->tv_sec++;
-		until->tv_nsec -= 1000000000;
-	}
-}
-
 int
 host_service_drain_wait(struct host_service *service, int timeout_ms)
 {
-	struct timespec until;
+	struct timespec until = host_time_in(timeout_ms);
 	int r = 0;
 
-	deadline_in(&until, timeout_ms);
 	if (!atomic_load(&service->draining))
 		host_service_drain(service, NULL, NULL);
 	pthread_mutex_lock(&service->lock);
@@ -335,197 +320,6 @@ host_service_drain_wait(struct host_service *service, int timeout_ms)
 	return r;
 }
 
-/* ---- start and stop, on a loop of their own ---- */
-
-struct private_run {
-	struct service_work work; /* first: the fiber's argument */
-	struct host_loop *loop;
-	struct host_message begin, cancel;
-	struct otel_error err;
-	int result;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	/* guarded by lock: */
-	bool done, abandoned;
-};
-
-static void
-run_start(void *arg)
-{
-	struct private_run *run = arg;
-	struct host_service *service = run->work.service;
-
-	run->result = service->config.plugin->start(&service->host, &service->self,
-	                                            &run->err);
-}
-
-static void
-run_stop(void *arg)
-{
-	struct private_run *run = arg;
-
-	run->work.service->config.plugin->stop(run->work.service->self);
-}
-
-static void
-free_run(struct private_run *run)
-{
-	pthread_cond_destroy(&run->changed);
-	pthread_mutex_destroy(&run->lock);
-	free(run);
-}
-
-static void
-on_run_ended(void *arg)
-{
-	struct private_run *run = arg;
-
-	pthread_mutex_lock(&run->lock);
-	run->done = true;
-	pthread_cond_signal(&run->changed);
-	if (run->abandoned)
-		host_loop_stop(run->loop); /* its thread ends; the rest was given up */
-	pthread_mutex_unlock(&run->lock);
-}
-
-static void
-on_run_begin(struct host_message *message)
-{
-	struct private_run *run = (struct private_run *)((char *)message -
-	                                                 offsetof(struct private_run,
-	                                                          begin));
-	struct host_current current = run->work.service->current;
-
-	current.doing = run->work.kind == WORK_START ? "start" : "stop";
-	run->work.fiber = host_fiber_new(host_loop_fibers(run->loop),
-	                                 run->work.kind == WORK_START ? run_start
-	                                                              : run_stop,
-	                                 on_run_ended, run, &current, NULL);
-	if (!run->work.fiber) {
-		run->result = -ENOMEM;
-		on_run_ended(run);
-		return;
-	}
-	host_fiber_ready(run->work.fiber);
-}
-
-static void
-on_run_cancel(struct host_message *message)
-{
-	struct private_run *run = (struct private_run *)((char *)message -
-	                                                 offsetof(struct private_run,
-	                                                          cancel));
-
-	if (run->work.fiber && !run->done)
-		host_fiber_cancel(run->work.fiber);
-}
-
-static bool
-wait_run(struct private_run *run, int timeout_ms)
-{
-	struct timespec until;
-	bool done;
-	int r = 0;
-
-	deadline_in(&until, timeout_ms);
-	pthread_mutex_lock(&run->lock);
-	while (!run->done && r == 0)
-		r = pthread_cond_timedwait(&run->changed, &run->lock, &until);
-	done = run->done;
-	pthread_mutex_unlock(&run->lock);
-	return done;
-}
-
-/* 0 when it ended in time, -ECANCELED when it did when it was cancelled, -ETIMEDOUT when it hangs. */
-static int
-wait_or_abandon(struct private_run *run, int timeout_ms)
-{
-	bool done;
-
-	if (wait_run(run, timeout_ms))
-		return 0;
-	run->cancel.fn = on_run_cancel;
-	host_loop_post(run->loop, &run->cancel);
-	if (wait_run(run, UNWIND_MS))
-		return -ECANCELED;
-	pthread_mutex_lock(&run->lock);
-	done = run->done;
-	run->abandoned = !done;
-	if (!done)
-		host_loop_abandon(run->loop);
-	pthread_mutex_unlock(&run->lock);
-	return done ? -ECANCELED : -ETIMEDOUT;
-}
-
-static int
-run_privately(struct host_service *service, enum work_kind kind, int timeout_ms,
-              struct otel_error *err)
-{
-	struct host_loop_config config = { .index = -1,
-		                           .name = "start",
-		                           .max_fibers = 4 };
-	struct private_run *run = calloc(1, sizeof *run);
-	pthread_condattr_t attr;
-	int r;
-
-	if (!run)
-		return otel_error_set(err, -ENOMEM, "out of memory");
-	pthread_mutex_init(&run->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&run->changed, &attr);
-	pthread_condattr_destroy(&attr);
-	run->work.service = service;
-	run->work.kind = kind;
-	run->begin.fn = on_run_begin;
-	r = host_loop_new(&config, &run->loop, err);
-	if (r < 0)
-		goto out;
-	host_loop_post(run->loop, &run->begin);
-	r = host_loop_start(run->loop, err);
-	if (r < 0) {
-		host_loop_free(run->loop);
-		goto out;
-	}
-	r = wait_or_abandon(run, timeout_ms);
-	if (r == -ETIMEDOUT)
-		return otel_error_set(err, r, "%s() hangs: no end after %d ms",
-		                      kind == WORK_START ? "start" : "stop", timeout_ms);
-	host_loop_stop(run->loop);
-	host_loop_join(run->loop);
-	host_loop_free(run->loop);
-	if (kind == WORK_START && r == 0 && run->result < 0)
-		r = run->err.code
-		            ? otel_error_set(err, run->result, "%s", run->err.message)
-		            : otel_error_set(err, run->result, "start() failed: %s",
-		                             strerror(-run->result));
-	else if (kind == WORK_START && r < 0)
-		otel_error_set(err, r, "start() was given up: not ready after %d ms",
-		               timeout_ms);
-	service->started = kind == WORK_START && run->result >= 0;
-out:
-	free_run(run);
-	return r;
-}
-
-int
-host_service_start(struct host_service *service, int timeout_ms, struct otel_error *err)
-{
-	return run_privately(service, WORK_START, timeout_ms, err);
-}
-
-int
-host_service_stop(struct host_service *service, int timeout_ms)
-{
-	struct otel_error err = OTEL_ERROR_INIT;
-	int r;
-
-	if (!service->started)
-		return 0;
-	r = run_privately(service, WORK_STOP, timeout_ms, &err);
-	return r == -ECANCELED ? 0 : r;
-}
-
 /* ---- life ---- */
 
 int
@@ -534,7 +328,6 @@ host_service_new(const struct host_service_config *config, struct host_service *
 {
 	struct host_service *service = calloc(1, sizeof *service);
 	const struct svc_plugin *plugin = config->plugin;
-	pthread_condattr_t attr;
 	int r = 0;
 
 	if (!service)
@@ -544,10 +337,7 @@ host_service_new(const struct host_service_config *config, struct host_service *
 	if (config->deadline_ms == 0)
 		service->config.deadline_ms = DEFAULT_DEADLINE_MS;
 	pthread_mutex_init(&service->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&service->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	host_cond_init(&service->changed);
 	atomic_init(&service->in_flight, 1);
 	LIST_INIT(&service->timers);
 	LIST_INIT(&service->lines);
@@ -579,6 +369,7 @@ host_service_new(const struct host_service_config *config, struct host_service *
 	service->host.vlog = vlog;
 	service_request_functions(&service->host);
 	service_call_functions(&service->host);
+	service_task_functions(&service->host);
 	service_wait_functions(&service->host);
 	*out = service;
 	return 0;
@@ -609,7 +400,7 @@ host_service_attach(struct host_service *service, struct host_loop *const *loops
 	service->slots = slots;
 	service->n_slots = n;
 	pthread_mutex_unlock(&service->lock);
-	service_wait_attach(service);
+	service_task_attach(service);
 	return 0;
 }
 
@@ -618,6 +409,7 @@ host_service_free(struct host_service *service)
 {
 	if (!service)
 		return;
+	service_task_fini(service);
 	service_wait_fini(service);
 	host_instrument_free(service->instrument);
 	pthread_cond_destroy(&service->changed);

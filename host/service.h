@@ -57,12 +57,13 @@ struct host_service_config {
 	struct otel_tracer *http_tracer;
 	struct otel_meter *http_meter;
 	struct otel_logger *http_logger;
-	const char *untraced; /* paths for which nothing is made, as in host.conf; [none] */
+	const char
+		*untraced; /* paths for which nothing is made, as in host.conf; [none] */
 
 	struct host_admission
 		*admission; /* shared by the plugin's generations; [one of its own] */
 	struct host_offload *offload; /* the process's; NULL: svc_offload says -EAGAIN */
-	int deadline_ms;              /* of a request, from when it is complete [30000]; < 0: none */
+	int deadline_ms; /* of a request, from when it is complete [30000]; < 0: none */
 };
 
 OTEL_MUST_USE int host_service_new(const struct host_service_config *config,
