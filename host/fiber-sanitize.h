@@ -45,6 +45,17 @@ struct fiber_sanitize {
 	void *tsan;
 };
 
+/* The stack's memory is given back: what comes to lie there is no stack. */
+static inline void
+fiber_sanitize_forget(void *low, size_t len)
+{
+	(void)low;
+	(void)len;
+#ifdef HOST_ASAN
+	__asan_unpoison_memory_region(low, len);
+#endif
+}
+
 /*
  * A stack of our own making is used from its beginning; init and fini come once for each use, for the last
  * calls on it never return, and ThreadSanitizer's record of calls would grow.
@@ -52,12 +63,8 @@ struct fiber_sanitize {
 static inline void
 fiber_sanitize_init(struct fiber_sanitize *s, void *low, size_t len)
 {
-	(void)low;
-	(void)len;
 	*s = (struct fiber_sanitize){ 0 };
-#ifdef HOST_ASAN
-	__asan_unpoison_memory_region(low, len);
-#endif
+	fiber_sanitize_forget(low, len);
 #ifdef HOST_TSAN
 	s->tsan = __tsan_create_fiber(0);
 #endif

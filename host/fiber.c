@@ -125,6 +125,7 @@ fiber_main(void)
 static void
 release(struct host_fiber *fiber)
 {
+	fiber_sanitize_forget(stack_low(fiber), stack_size(fiber));
 	munmap(fiber->map, fiber->map_size);
 }
 
