@@ -164,6 +164,12 @@ otlp_interrupt(struct otel_exporter *self)
 	otelp_otlp_client_interrupt(((struct otlp_exporter *)self)->client);
 }
 
+static void
+otlp_finish(struct otel_exporter *self)
+{
+	otelp_otlp_client_finish(((struct otlp_exporter *)self)->client);
+}
+
 static uint64_t
 otlp_retries(struct otel_exporter *self)
 {
@@ -197,6 +203,7 @@ otelp_exporter_otlp_new(const struct otel_otlp_config *config, int signal,
 		.export_logs = otlp_logs,
 		.export_metrics = otlp_metrics,
 		.interrupt = otlp_interrupt,
+		.finish = otlp_finish,
 		.retries = otlp_retries,
 		.free = otlp_free,
 	};

@@ -132,7 +132,7 @@ otelp_otlp_client_send(struct otelp_otlp_client *c, const void *body, size_t len
 		}
 		if (atomic_load(&c->transfer.interrupted))
 			return may_try(c, deadline_ms, err);
-		if (verdict == OTELP_REFUSED)
+		if (verdict == OTELP_REFUSED || otelp_transfer_is_vain(&c->transfer))
 			return otel_error_set(err, why.code, "%s: %s", c->label,
 			                      why.message);
 		wait_ms = next_wait(c, answer, &backoff_ms);
@@ -150,6 +150,12 @@ void
 otelp_otlp_client_interrupt(struct otelp_otlp_client *c)
 {
 	otelp_transfer_interrupt(&c->transfer);
+}
+
+void
+otelp_otlp_client_finish(struct otelp_otlp_client *c)
+{
+	otelp_transfer_finish(&c->transfer);
 }
 
 uint64_t

@@ -411,19 +411,33 @@ otelp_transfer_attempt(struct otelp_transfer *t, const void *body, size_t len,
 	code = t->h2c ? perform_h2c(t, deadline_ms) : perform(t, deadline_ms);
 	last->next = NULL;
 	curl_slist_free_all(timeout);
+	t->absent = code == CURLE_COULDNT_CONNECT;
 	return code;
 }
 
 /* Waits until then, or until it is interrupted. */
+bool
+otelp_transfer_is_vain(const struct otelp_transfer *t)
+{
+	return t->absent && atomic_load(&t->finishing);
+}
+
 void
 otelp_transfer_wait(struct otelp_transfer *t, int64_t until_ms)
 {
 	int64_t left;
 
-	while (!atomic_load(&t->interrupted) &&
+	while (!atomic_load(&t->interrupted) && !otelp_transfer_is_vain(t) &&
 	       (left = until_ms - otelp_monotonic_ms()) > 0)
 		curl_multi_poll(atomic_load(&t->multi), NULL, 0,
 		                (int)(left < 60000 ? left : 60000), NULL);
+}
+
+void
+otelp_transfer_finish(struct otelp_transfer *t)
+{
+	atomic_store(&t->finishing, true);
+	curl_multi_wakeup(atomic_load(&t->multi));
 }
 
 void

@@ -154,6 +154,8 @@ int otelp_otlp_client_send(struct otelp_otlp_client *client, const void *body, s
                            struct otel_error *err);
 /* Ends the send that goes on, and all that follow, at once. [any] */
 void otelp_otlp_client_interrupt(struct otelp_otlp_client *client);
+/* From now on, and for a send that waits: where nobody listens, once is enough. [any] */
+void otelp_otlp_client_finish(struct otelp_otlp_client *client);
 uint64_t otelp_otlp_client_retries(const struct otelp_otlp_client *client); /* [any] */
 const char *otelp_otlp_client_label(
 	const struct otelp_otlp_client *client); /* borrowed, for messages */

@@ -25,6 +25,7 @@ struct otelp_transfer {
 	char url[700];
 	char error[CURL_ERROR_SIZE];
 	atomic_bool interrupted; /* for good */
+	atomic_bool finishing;   /* the process is about to end */
 	_Atomic(CURLM *) multi;
 	CURL *easy;
 	struct curl_slist *headers; /* those of every request */
@@ -35,6 +36,7 @@ struct otelp_transfer {
 	bool unconnected;                 /* it would have had to */
 
 	/* of the last attempt: */
+	bool absent; /* nobody listened */
 	uint8_t *body;
 	size_t body_len, body_size;
 	bool too_big; /* the answer went past OTELP_MAX_RESPONSE */
@@ -55,8 +57,12 @@ int otelp_transfer_own(struct otelp_transfer *transfer);
 /* Posts the body and keeps the answer. */
 CURLcode otelp_transfer_attempt(struct otelp_transfer *transfer, const void *body,
                                 size_t len, int64_t deadline_ms);
-/* Waits until then, or until it is interrupted. */
+/* Trying again would only hold up the end: nobody listened, and nobody will start to. */
+bool otelp_transfer_is_vain(const struct otelp_transfer *transfer);
+/* Waits until then, or until it is interrupted or vain. */
 void otelp_transfer_wait(struct otelp_transfer *transfer, int64_t until_ms);
+/* From now on, and for a wait that goes on: where nobody listens, once is enough. [any] */
+void otelp_transfer_finish(struct otelp_transfer *transfer);
 /* Ends an attempt or a wait at once. [any] */
 void otelp_transfer_interrupt(struct otelp_transfer *transfer);
 

@@ -314,6 +314,8 @@ end_lane(struct otelp_lane *lane, int64_t interrupt_ms, int64_t give_up_ms)
 {
 	int64_t last_try_ms = otelp_deadline_ms(OTELP_LAST_TRY_MS);
 
+	if (lane->exporter->finish)
+		lane->exporter->finish(lane->exporter);
 	/* It may be in the middle of trying again and again. */
 	if (atomic_load(&lane->failing) && last_try_ms < interrupt_ms)
 		interrupt_ms = last_try_ms;

@@ -393,6 +393,34 @@ START_TEST(a_receiver_that_is_not_there_is_tried_until_the_deadline)
 }
 END_TEST
 
+static void *
+finish_after_a_retry(void *arg)
+{
+	while (!otelp_otlp_client_retries(client))
+		sched_yield();
+	otelp_otlp_client_finish(client);
+	return NULL;
+}
+
+/* Without a deadline, so that nothing but the end ends it. */
+START_TEST(a_receiver_that_is_not_there_does_not_hold_up_the_end)
+{
+	pthread_t thread;
+
+	receiver_start(&receiver, false, &ok_step, 1);
+	receiver_stop(&receiver);
+	otelp_otlp_backoff_ms = 3600 * 1000;
+	start_client(receiver.port);
+	ck_assert_int_eq(pthread_create(&thread, NULL, finish_after_a_retry, NULL), 0);
+	ck_assert_int_eq(send_text("body", INT_MAX), -EIO);
+	pthread_join(thread, NULL);
+	ck_says("connect");
+	ck_assert_int_eq(send_text("body", INT_MAX),
+	                 -EIO); /* and once is enough for all that follow */
+	otelp_otlp_client_free(client);
+}
+END_TEST
+
 START_TEST(a_receiver_that_hangs_is_left_at_the_deadline)
 {
 	int64_t began;
@@ -789,6 +817,7 @@ main(void)
 	tcase_add_checked_fixture(none, setup, NULL);
 	tcase_add_test(none, a_connection_that_closes_is_tried_again);
 	tcase_add_test(none, a_receiver_that_is_not_there_is_tried_until_the_deadline);
+	tcase_add_test(none, a_receiver_that_is_not_there_does_not_hold_up_the_end);
 	tcase_add_test(none, a_receiver_that_hangs_is_left_at_the_deadline);
 	tcase_add_loop_test(none, an_interrupt_ends_a_send_at_once, 0, N(endless));
 	tcase_add_test(none, back_off_grows_and_jitters);

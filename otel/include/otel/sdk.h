@@ -177,6 +177,8 @@ struct otel_exporter {
 	                      size_t n, int timeout_ms, struct otel_error *err);
 	int (*flush)(struct otel_exporter *self, int timeout_ms);
 	void (*interrupt)(struct otel_exporter *self);
+	/* The process is about to end: from now on do not wait to try again where no receiver is. */
+	void (*finish)(struct otel_exporter *self);
 	uint64_t (*retries)(struct otel_exporter *self); /* attempts repeated so far; [any] */
 	void (*free)(struct otel_exporter *self);
 };
