@@ -109,20 +109,24 @@ otelp_otlp_client_send(struct otelp_otlp_client *c, const void *body, size_t len
 {
 	int64_t deadline_ms = otelp_deadline_ms(timeout_ms == INT_MAX ? -1 : timeout_ms);
 	int64_t backoff_ms = otelp_otlp_backoff_ms, until_ms = c->not_before_ms, wait_ms;
+	struct otel_error why = OTEL_ERROR_INIT; /* of the last attempt */
 	int r = otelp_transfer_own(&c->transfer);
 
 	if (r < 0)
 		return r;
 	for (;;) {
-		struct otel_error why = OTEL_ERROR_INIT;
 		enum otelp_verdict verdict;
 		CURLcode code;
 
 		otelp_transfer_wait(&c->transfer,
 		                    until_ms < deadline_ms ? until_ms : deadline_ms);
+		if (why.code && otelp_monotonic_ms() >= deadline_ms)
+			return otel_error_set(err, why.code, "%s: %s", c->label,
+			                      why.message);
 		r = may_try(c, deadline_ms, err);
 		if (r < 0)
 			return r;
+		why = (struct otel_error)OTEL_ERROR_INIT;
 		*answer = (struct otelp_otlp_answer){ .retry_after_ms = -1 };
 		code = otelp_transfer_attempt(&c->transfer, body, len, deadline_ms);
 		verdict = otelp_otlp_judge(&c->transfer, c->signal, code, answer, &why);
