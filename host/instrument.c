@@ -193,14 +193,63 @@ host_instrument_begin(struct host_instrument *instrument,
 	return r->span ? otel_span_as_context(r->span) : r->parent;
 }
 
+/* A line of text, put together by hand: printf would take as long as the record itself. */
+struct line {
+	size_t len;
+	char text[256];
+};
+
+static void
+say(struct line *line, const char *text, size_t max)
+{
+	size_t room = sizeof line->text - 1 - line->len;
+	size_t n = strnlen(text, max < room ? max : room);
+
+	memcpy(line->text + line->len, text, n);
+	line->len += n;
+	line->text[line->len] = '\0';
+}
+
+static void
+say_number(struct line *line, unsigned long long n)
+{
+	char digits[20], *at = digits + sizeof digits;
+
+	do
+		*--at = (char)('0' + n % 10);
+	while (n /= 10);
+	say(line, at, (size_t)(digits + sizeof digits - at));
+}
+
+/* "GET /path 200 in 1.2 ms" */
+static void
+describe(struct line *line, const struct http_exchange *x, int status, uint64_t ns)
+{
+	uint64_t tenths = ns / 100000; /* of a millisecond */
+
+	line->len = 0;
+	say(line, x->method, 16);
+	say(line, " ", 1);
+	say(line, x->path, 160);
+	if (status) {
+		say(line, " ", 1);
+		say_number(line, (unsigned)status);
+		say(line, " in ", 4);
+	} else {
+		say(line, " not answered, after ", 32);
+	}
+	say_number(line, tenths / 10);
+	say(line, ".", 1);
+	say_number(line, tenths % 10);
+	say(line, " ms", 3);
+}
+
 static void
 access_log(struct host_instrument *instrument, struct host_instrument_request *r,
            struct http_exchange *x, const struct otel_attribute *attributes, size_t n,
            int status, uint64_t ns)
 {
-	unsigned long long tenths =
-		ns / 100000; /* of a millisecond; printf of doubles is slow */
-	char text[256];
+	struct line line;
 	struct otel_log_record record = {
 		.severity = status >= 500 ? OTEL_ERROR
 		            : status      ? OTEL_INFO
@@ -213,14 +262,8 @@ access_log(struct host_instrument *instrument, struct host_instrument_request *r
 
 	if (!otel_logger_enabled(instrument->logger, record.severity))
 		return;
-	if (status)
-		snprintf(text, sizeof text, "%.16s %.160s %d in %llu.%llu ms", x->method,
-		         x->path, status, tenths / 10, tenths % 10);
-	else
-		snprintf(text, sizeof text,
-		         "%.16s %.160s not answered, after %llu.%llu ms", x->method,
-		         x->path, tenths / 10, tenths % 10);
-	record.body = otel_value_string(text);
+	describe(&line, x, status, ns);
+	record.body = otel_value_string(line.text);
 	otel_logger_emit(instrument->logger, &record);
 }
 
@@ -228,14 +271,16 @@ void
 host_instrument_end(struct host_instrument *instrument, struct host_instrument_request *r,
                     struct http_exchange *x, int status, const char *error)
 {
-	const char *method = known_method(x->method);
-	uint64_t ns = host_now_ns() - r->start_ns;
 	struct otel_attribute a[MAX_ATTRIBUTES];
-	char text[12];
+	const char *method;
 	size_t n = 0, n_log;
+	char text[12];
+	uint64_t ns;
 
 	if (!r->traced)
 		return;
+	method = known_method(x->method);
+	ns = host_now_ns() - r->start_ns;
 	if (status >= 500)
 		error = status_text(status, text);
 	a[n++] = OTEL_STR(OTEL_HTTP_REQUEST_METHOD, method);
