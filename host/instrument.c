@@ -98,6 +98,33 @@ status_text(int status, char buf[12])
 	return buf;
 }
 
+/*
+ * Looking at the clock is among the dearest things done here, so the span's own times serve for the rest
+ * too. Only what is not recorded is timed by us.
+ */
+static uint64_t
+begun(const struct otel_span *span)
+{
+	return otel_span_is_recording(span) ? 0 : host_now_ns();
+}
+
+static uint64_t
+elapsed(const struct otel_span *span, uint64_t start_ns, uint64_t *now_unix_ns)
+{
+	uint64_t ns = otel_span_elapsed_ns(span, now_unix_ns);
+
+	return start_ns ? host_now_ns() - start_ns : ns;
+}
+
+static void
+end_span(struct otel_span *span, uint64_t now_unix_ns)
+{
+	if (now_unix_ns)
+		otel_span_end_at(span, now_unix_ns);
+	else
+		otel_span_end(span);
+}
+
 /* ---- a request ---- */
 
 static bool
@@ -183,9 +210,9 @@ host_instrument_begin(struct host_instrument *instrument,
 	if (!instrument || host_instrument_untraced(instrument->untraced, x->path))
 		return NULL;
 	r->traced = true;
-	r->start_ns = host_now_ns();
 	r->parent = otel_extract(NULL, get_field, x);
 	start_server_span(instrument, r, x);
+	r->start_ns = begun(r->span);
 	otel_up_down_counter_add(
 		instrument->active, 1,
 		OTEL_STR(OTEL_HTTP_REQUEST_METHOD, known_method(x->method)),
@@ -247,7 +274,7 @@ describe(struct line *line, const struct http_exchange *x, int status, uint64_t 
 static void
 access_log(struct host_instrument *instrument, struct host_instrument_request *r,
            struct http_exchange *x, const struct otel_attribute *attributes, size_t n,
-           int status, uint64_t ns)
+           int status, uint64_t ns, uint64_t now_unix_ns)
 {
 	struct line line;
 	struct otel_log_record record = {
@@ -255,6 +282,7 @@ access_log(struct host_instrument *instrument, struct host_instrument_request *r
 		            : status      ? OTEL_INFO
 		                          : OTEL_WARN,
 		.event_name = "http.server.request",
+		.observed_unix_ns = now_unix_ns,
 		.context = r->span ? otel_span_as_context(r->span) : r->parent,
 		.attributes = attributes,
 		.n_attributes = n,
@@ -275,12 +303,12 @@ host_instrument_end(struct host_instrument *instrument, struct host_instrument_r
 	const char *method;
 	size_t n = 0, n_log;
 	char text[12];
-	uint64_t ns;
+	uint64_t ns, now;
 
 	if (!r->traced)
 		return;
 	method = known_method(x->method);
-	ns = host_now_ns() - r->start_ns;
+	ns = elapsed(r->span, r->start_ns, &now);
 	if (status >= 500)
 		error = status_text(status, text);
 	a[n++] = OTEL_STR(OTEL_HTTP_REQUEST_METHOD, method);
@@ -296,12 +324,12 @@ host_instrument_end(struct host_instrument *instrument, struct host_instrument_r
 	n_log = n;
 	a[n_log++] = OTEL_STR(OTEL_URL_PATH, x->path);
 	a[n_log++] = OTEL_STR(OTEL_CLIENT_ADDRESS, http_exchange_peer(x));
-	access_log(instrument, r, x, a, n_log, status, ns);
+	access_log(instrument, r, x, a, n_log, status, ns, now);
 
 	otel_span_set_attributes(r->span, a + 3, n - 3);
 	if (status >= 500)
 		otel_span_set_status(r->span, OTEL_STATUS_ERROR, NULL);
-	otel_span_end(r->span);
+	end_span(r->span, now);
 	otel_context_unref(r->parent);
 	r->span = NULL;
 	r->parent = NULL;
@@ -393,8 +421,8 @@ host_instrument_call_begin(struct host_instrument *instrument,
 			headers[i] = request->headers[i];
 		return request->n_headers;
 	}
-	c->start_ns = host_now_ns();
 	start_client_span(instrument, c, request);
+	c->start_ns = begun(c->span);
 	for (size_t i = 0; i < request->n_headers; i++)
 		if (!is_propagated(request->headers[i].name))
 			headers[carrier.n++] = request->headers[i];
@@ -423,9 +451,11 @@ host_instrument_call_end(struct host_instrument_call *c,
 	struct host_url url;
 	char text[12];
 	size_t n = 0, first = 0;
+	uint64_t ns, now;
 
 	if (!c->traced)
 		return;
+	ns = elapsed(c->span, c->start_ns, &now);
 	a[n++] = OTEL_STR(OTEL_HTTP_REQUEST_METHOD, known_method(method_of(request)));
 	if (host_url_parse(request->url, &url)) {
 		a[n++] = OTEL_STRN(OTEL_SERVER_ADDRESS, url.host, url.host_len);
@@ -444,11 +474,10 @@ host_instrument_call_end(struct host_instrument_call *c,
 		error = status_text(response->status, text);
 	if (error[0])
 		a[n++] = OTEL_STR(OTEL_ERROR_TYPE, error);
-	otel_histogram_record_n(c->instrument->client_duration,
-	                        (double)(host_now_ns() - c->start_ns) / 1e9, a, n);
+	otel_histogram_record_n(c->instrument->client_duration, (double)ns / 1e9, a, n);
 	otel_span_set_attributes(c->span, a + first, n - first);
 	if (error[0])
 		otel_span_set_status(c->span, OTEL_STATUS_ERROR,
 		                     response->error ? response->message : NULL);
-	otel_span_end(c->span);
+	end_span(c->span, now);
 }

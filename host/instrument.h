@@ -40,7 +40,7 @@ bool host_instrument_untraced(const char *list, const char *path);
 struct host_instrument_request {
 	struct otel_span *span;
 	struct otel_context *parent; /* what was extracted; owned */
-	uint64_t start_ns;
+	uint64_t start_ns; /* 0: the span knows */
 	bool traced; /* false: nothing is made of it */
 };
 
@@ -60,7 +60,7 @@ void host_instrument_end(struct host_instrument *instrument,
 struct host_instrument_call {
 	struct host_instrument *instrument;
 	struct otel_span *span;
-	uint64_t start_ns;
+	uint64_t start_ns; /* 0: the span knows */
 	bool traced;
 	char text[2048]; /* of the injected headers */
 	size_t len;

@@ -406,6 +406,22 @@ otel_span_is_recording(const struct otel_span *span)
 	                 (OTELP_SPAN_ENDED | OTELP_SPAN_SILENT));
 }
 
+uint64_t
+otel_span_elapsed_ns(const struct otel_span *span, uint64_t *now_unix_ns)
+{
+	uint64_t start = 0, now = 0;
+
+	if (otel_span_is_recording(span)) {
+		start = span->data.start_unix_ns;
+		now = otelp_clock_within(span->clock_offset_ns);
+		if (now < start)
+			now = start; /* one that the caller chose */
+	}
+	if (now_unix_ns)
+		*now_unix_ns = now;
+	return now - start;
+}
+
 const struct otel_span_context *
 otel_span_context(const struct otel_span *span)
 {

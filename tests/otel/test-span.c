@@ -361,6 +361,30 @@ START_TEST(times_of_the_callers_are_kept_and_never_run_backwards)
 }
 END_TEST
 
+START_TEST(the_time_since_the_start_is_the_time_that_the_end_says)
+{
+	struct otel_span *span = otel_span_start(tracer, "s", NULL);
+	uint64_t now, ns = otel_span_elapsed_ns(span, &now);
+
+	ck_assert_uint_lt(ns, 60000000000);
+	otel_span_end_at(span, now);
+	ck_assert_uint_eq(ended(0)->end_unix_ns - ended(0)->start_unix_ns, ns);
+}
+END_TEST
+
+START_TEST(what_is_not_recording_has_no_time)
+{
+	struct otel_span *span = otel_span_ref(otel_span_start(tracer, "s", NULL));
+	uint64_t now = 1;
+
+	otel_span_end(span);
+	ck_assert_uint_eq(otel_span_elapsed_ns(span, &now), 0);
+	ck_assert_uint_eq(now, 0);
+	ck_assert_uint_eq(otel_span_elapsed_ns(NULL, NULL), 0);
+	otel_span_unref(span);
+}
+END_TEST
+
 START_TEST(null_is_accepted_everywhere)
 {
 	struct otel_span *span = otel_span_start(NULL, "x", NULL);
@@ -680,6 +704,8 @@ main(void)
 	tcase_add_test(limits, a_link_to_nothing_is_kept_only_when_it_says_something);
 	tcase_add_test(end, ending_twice_is_a_no_op);
 	tcase_add_test(end, times_of_the_callers_are_kept_and_never_run_backwards);
+	tcase_add_test(end, the_time_since_the_start_is_the_time_that_the_end_says);
+	tcase_add_test(end, what_is_not_recording_has_no_time);
 	tcase_add_test(end, null_is_accepted_everywhere);
 	tcase_add_test(end, a_full_queue_gives_the_record_back);
 	tcase_add_test(end, a_span_outlives_its_provider);

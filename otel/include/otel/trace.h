@@ -79,6 +79,12 @@ OTEL_EXPORT struct otel_span *otel_span_start(struct otel_tracer *tracer, const 
 OTEL_EXPORT void otel_span_end(struct otel_span *span);
 /* The same, at a time of the caller's (Unix nanoseconds). [any] */
 OTEL_EXPORT void otel_span_end_at(struct otel_span *span, uint64_t end_unix_ns);
+/*
+ * Nanoseconds since it started, by one look at a clock that steps of the wall clock do not move;
+ * *now_unix_ns, unless NULL, is what time that makes it, fit for otel_span_end_at. 0 and 0 for what is not
+ * recording. [any]
+ */
+OTEL_EXPORT uint64_t otel_span_elapsed_ns(const struct otel_span *span, uint64_t *now_unix_ns);
 /* Another reference, for whoever looks at the span after it has ended. [any] */
 OTEL_EXPORT struct otel_span *otel_span_ref(struct otel_span *span);
 OTEL_EXPORT void otel_span_unref(struct otel_span *span); /* NULL is fine; does not end it */
