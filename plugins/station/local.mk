@@ -6,4 +6,4 @@ plugin_LTLIBRARIES += %D%/station.la
 	%D%/views.c %D%/views.h
 %C%_station_la_CPPFLAGS = $(plugin_cppflags) -I$(top_srcdir)/plugins/web $(otlp_proto_cppflags) $(JANSSON_CFLAGS) $(ZLIB_CFLAGS)
 %C%_station_la_LDFLAGS = $(plugin_ldflags)
-%C%_station_la_LIBADD = plugins/web/libweb.la otel/proto/libotlp-proto.la otel/libotel.la $(JANSSON_LIBS) $(PROTOBUFC_LIBS) $(ZLIB_LIBS)
+%C%_station_la_LIBADD = plugins/web/libweb.la otel/proto/libotlp-proto.la otel/libotel.la $(JANSSON_LIBS) $(PROTOBUFC_LIBS) $(ZLIB_LIBS) -lm

@@ -55,10 +55,14 @@ store_new(size_t budget)
 static struct bucket *
 bucket_of(struct bucket *buckets, size_t n, const uint8_t id[16])
 {
-	uint64_t low;
+	uint64_t half[2], x;
 
-	memcpy(&low, id + 8, sizeof low);
-	return &buckets[(size_t)(low * 0x9e3779b97f4a7c15u >> 32) & (n - 1)];
+	/* Ids should be random, and some are counted up: every bit of them counts. */
+	memcpy(half, id, sizeof half);
+	x = half[0] ^ half[1] * 0x9e3779b97f4a7c15u;
+	x = (x ^ x >> 33) * 0xff51afd7ed558ccdu;
+	x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53u;
+	return &buckets[(size_t)(x ^ x >> 33) & (n - 1)];
 }
 
 /* Doubles the index when there are as many traces as buckets. Without memory it stays, and gets slower. */

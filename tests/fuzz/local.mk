@@ -39,3 +39,4 @@ endif
 include tests/fuzz/http.mk
 include tests/fuzz/conf.mk
 include tests/fuzz/otlp.mk
+include tests/fuzz/station.mk

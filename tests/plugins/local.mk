@@ -82,3 +82,11 @@ station_ldadd = plugins/web/libweb.la otel/proto/libotlp-proto.la $(service_ldad
 %C%_test_station_receive_SOURCES = %D%/test-station-receive.c $(station_sources)
 %C%_test_station_receive_CPPFLAGS = $(station_cppflags) -DSRCDIR='"$(abs_top_srcdir)"'
 %C%_test_station_receive_LDADD = $(station_ldadd)
+
+check_PROGRAMS += %D%/test-station-store
+TESTS += %D%/test-station-store
+%C%_test_station_store_SOURCES = %D%/test-station-store.c plugins/station/activity.c plugins/station/buf.c \
+	plugins/station/otlp-json.c plugins/station/query.c plugins/station/store.c plugins/station/store-owner.c
+%C%_test_station_store_CPPFLAGS = $(station_cppflags)
+%C%_test_station_store_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+%C%_test_station_store_LDADD = $(station_ldadd)
