@@ -415,7 +415,6 @@ otelp_transfer_attempt(struct otelp_transfer *t, const void *body, size_t len,
 	return code;
 }
 
-/* Waits until then, or until it is interrupted. */
 bool
 otelp_transfer_is_vain(const struct otelp_transfer *t)
 {

@@ -310,12 +310,9 @@ otel_pipeline_flush(struct otel_pipeline *p, int timeout_ms)
 
 /* Joins the lane's thread, or gives it up if it does not end. */
 static int
-end_lane(struct otelp_lane *lane, int64_t interrupt_ms, int64_t give_up_ms)
+end_lane(struct otelp_lane *lane, int64_t last_try_ms, int64_t interrupt_ms,
+         int64_t give_up_ms)
 {
-	int64_t last_try_ms = otelp_deadline_ms(OTELP_LAST_TRY_MS);
-
-	if (lane->exporter->finish)
-		lane->exporter->finish(lane->exporter);
 	/* It may be in the middle of trying again and again. */
 	if (atomic_load(&lane->failing) && last_try_ms < interrupt_ms)
 		interrupt_ms = last_try_ms;
@@ -339,6 +336,7 @@ int
 otel_pipeline_shutdown(struct otel_pipeline *p, int timeout_ms)
 {
 	int64_t deadline_ms = otelp_deadline_ms(timeout_ms), end_ms = deadline_ms;
+	int64_t last_try_ms = otelp_deadline_ms(OTELP_LAST_TRY_MS);
 	int result = 0;
 	bool closed;
 
@@ -354,16 +352,21 @@ otel_pipeline_shutdown(struct otel_pipeline *p, int timeout_ms)
 		end_ms -= timeout_ms / 10 < END_MARGIN_MS ? timeout_ms / 10
 		                                          : END_MARGIN_MS;
 	for (int i = 0; i < OTEL_N_SIGNALS; i++) {
-		atomic_store(&p->lanes[i].closed, true);
-		if (p->lanes[i].running)
-			otelp_lane_stop(&p->lanes[i], end_ms);
+		struct otelp_lane *lane = &p->lanes[i];
+
+		atomic_store(&lane->closed, true);
+		if (!lane->running)
+			continue;
+		otelp_lane_stop(lane, end_ms);
+		if (lane->exporter->finish)
+			lane->exporter->finish(lane->exporter);
 	}
 	for (int i = 0; i < OTEL_N_SIGNALS; i++) {
 		struct otelp_lane *lane = &p->lanes[i];
 		int r = 0;
 
 		if (lane->running && !lane->abandoned)
-			r = end_lane(lane, end_ms,
+			r = end_lane(lane, last_try_ms, end_ms,
 			             timeout_ms < 0 ? INT64_MAX
 			                            : deadline_ms + END_GRACE_MS);
 		if (r < 0 && !result)
