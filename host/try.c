@@ -35,7 +35,8 @@
 #define CRASH_FD 5
 #define EXTRA_MS \
 	2000 /* for loading and stopping, and so that the child's own words come first */
-#define MAX_WORDS 2048
+#define TRIAL_NICE 10
+#define MAX_WORDS  2048
 
 extern char **environ;
 
@@ -210,6 +211,9 @@ spawn(const struct trial *trial, int in, int out, int crash, pid_t *pid)
 	posix_spawnattr_setsigdefault(&attributes, &signals);
 	r = posix_spawn(pid, trial->program ? trial->program : "/proc/self/exe", &files,
 	                &attributes, argv, environ);
+	/* What serves comes first: a trial may well take all of a core. */
+	if (r == 0)
+		setpriority(PRIO_PROCESS, (id_t)*pid, TRIAL_NICE);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&files);
 	free(copy);
