@@ -446,6 +446,15 @@ use_propagators(const struct host_conf *conf, struct otel_error *err)
 	return r < 0 ? otel_error_set(err, r, "telemetry: out of memory") : 0;
 }
 
+/* What the SDK has to say is for the operator, like the rest of the host's log. */
+static void
+log_diagnostic(int level, const char *message, void *userdata)
+{
+	_Static_assert((int)OTEL_DIAG_DEBUG == (int)HOST_DEBUG && (int)OTEL_DIAG_ERROR == (int)HOST_ERROR,
+	               "the levels are the same");
+	host_log(level, "telemetry: %s", message);
+}
+
 int
 telemetry_new(const struct host_conf *conf, struct telemetry **out,
               struct otel_error *err)
@@ -456,6 +465,7 @@ telemetry_new(const struct host_conf *conf, struct telemetry **out,
 	if (!telemetry)
 		return otel_error_set(err, -ENOMEM, "telemetry: out of memory");
 	pthread_mutex_init(&telemetry->lock, NULL);
+	otel_set_diagnostics(log_diagnostic, NULL);
 	r = use_propagators(conf, err);
 	if (r == 0)
 		r = detect_base(conf, &telemetry->base, err);
