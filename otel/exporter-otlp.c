@@ -18,6 +18,7 @@ struct otlp_exporter {
 	struct otelp_otlp_client *client;
 	struct otelp_encoder encoder;
 	struct otelp_gzip *gzip; /* NULL: no compression */
+	bool too_large_said;
 	bool partial_said; /* the last request was taken in part, and that has been said */
 };
 
@@ -75,7 +76,7 @@ tell_partial(struct otlp_exporter *exp, const struct otelp_otlp_answer *answer)
 	exp->partial_said = partial;
 }
 
-/* Returns how many the receiver refused, or a negative errno. */
+/* Returns how many the receiver refused, or no request can carry; or a negative errno. */
 static int
 send_items(struct otlp_exporter *exp, const struct otelp_items *items,
            int64_t deadline_ms, struct otel_error *err)
@@ -99,13 +100,20 @@ send_items(struct otlp_exporter *exp, const struct otelp_items *items,
 		second = send_items(exp, &rest, deadline_ms, err);
 		return first < 0 ? first : second < 0 ? second : first + second;
 	}
+	if (r == -EMSGSIZE) {
+		if (!exp->too_large_said)
+			otelp_diag(OTEL_DIAG_WARN,
+			           "%s: an item larger than a request may be was dropped",
+			           otelp_otlp_client_label(exp->client));
+		exp->too_large_said = true;
+		return 1; /* of the others, none need be lost with it */
+	}
 	if (r == 0)
 		r = wrap(exp, &body, &len);
 	if (r < 0)
 		return otel_error_set(err, r, "%s: making a request of %zu items: %s",
 		                      otelp_otlp_client_label(exp->client), items->n,
-		                      r == -EMSGSIZE ? "larger than 64 MiB"
-		                                     : strerror(-r));
+		                      strerror(-r));
 	left_ms = deadline_ms == INT64_MAX ? INT_MAX : deadline_ms - otelp_monotonic_ms();
 	r = otelp_otlp_client_send(exp->client, body, len, left_ms > 0 ? (int)left_ms : 0,
 	                           &answer, err);

@@ -21,6 +21,8 @@
 
 enum { FIRST_SIZE = 16 * 1024, KEEP_SIZE = 1024 * 1024, MAX_DEPTH = 32 };
 
+size_t otelp_otlp_max_request = 64 * 1024 * 1024;
+
 /* ---- the buffer ---- */
 
 static void
@@ -39,7 +41,7 @@ grow(struct otelp_encoder *e, size_t n)
 
 	if (e->error)
 		return false;
-	if (n > OTELP_MAX_REQUEST || len + n > OTELP_MAX_REQUEST) {
+	if (n > otelp_otlp_max_request || len + n > otelp_otlp_max_request) {
 		fail(e, -EMSGSIZE);
 		return false;
 	}

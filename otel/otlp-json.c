@@ -29,7 +29,7 @@ room(struct otelp_encoder *e, size_t n)
 		return false;
 	if (e->size - e->pos >= n)
 		return true;
-	if (n > OTELP_MAX_REQUEST || e->pos + n > OTELP_MAX_REQUEST) {
+	if (n > otelp_otlp_max_request || e->pos + n > otelp_otlp_max_request) {
 		e->error = -EMSGSIZE;
 		return false;
 	}

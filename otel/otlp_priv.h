@@ -72,10 +72,10 @@ void otelp_sorter_fini(struct otelp_sorter *sorter);
 /* ---- otlp-encode.c, otlp-json.c: requests ---- */
 
 enum {
-	OTELP_MAX_REQUEST = 64 * 1024 * 1024, /* before compression; more is never sent */
-	OTELP_MAX_RESPONSE = 4 * 1024 *
-	                     1024, /* after decompression; more is never read */
-};
+	OTELP_MAX_RESPONSE = 4 * 1024 * 1024
+}; /* after decompression; more is never read */
+extern size_t
+	otelp_otlp_max_request; /* 64 MiB before compression; more is never sent; tests make it small */
 
 /*
  * Makes export requests, one after the other in one buffer that it keeps. Zeroed it is ready; one
@@ -91,7 +91,7 @@ struct otelp_encoder {
 
 /*
  * Makes the Export...ServiceRequest of n > 0 spans, metrics or log records, as protobuf or as JSON. 0,
- * -ENOMEM, or -EMSGSIZE past OTELP_MAX_REQUEST.
+ * -ENOMEM, or -EMSGSIZE past otelp_otlp_max_request.
  */
 int otelp_encode(struct otelp_encoder *encoder, int signal,
                  const struct otelp_items *items);

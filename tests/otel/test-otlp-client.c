@@ -782,6 +782,47 @@ START_TEST(the_exporter_posts_what_a_receiver_reads)
 }
 END_TEST
 
+/* Twenty spans of 100 bytes and more, of which no request can carry more than a few. */
+START_TEST(a_batch_too_large_for_one_request_is_sent_in_several)
+{
+	static const struct otel_scope_data scope = { .name = "s",
+		                                      .version = "",
+		                                      .schema_url = "" };
+	static char text[20000];
+	struct otel_attribute large[] = { OTEL_STRN("k", text, 3000) },
+			      huge[] = { OTEL_STRN("k", text, 20000) };
+	struct otel_span_data span = { .scope = &scope,
+		                       .name = "n",
+		                       .status_message = "",
+		                       .attributes = large,
+		                       .n_attributes = 1 };
+	struct otel_span_data whale = span;
+	const struct otel_span_data *spans[20];
+	struct otel_exporter *exporter;
+
+	memset(text, 'x', sizeof text);
+	whale.attributes = huge;
+	for (int i = 0; i < 20; i++)
+		spans[i] = &span;
+	otelp_otlp_max_request =
+		17000; /* the buffer is not checked before it has to grow past 16 KiB */
+	config.protocol = _i ? OTEL_PROTOCOL_HTTP_JSON : OTEL_PROTOCOL_HTTP_PROTOBUF;
+	receiver_start(&receiver, false, &ok_step, 1);
+	snprintf(config.endpoint, sizeof config.endpoint, "http://127.0.0.1:%d",
+	         receiver.port);
+	ck_assert_int_eq(
+		otelp_exporter_otlp_new(&config, OTEL_SIGNAL_TRACES, &exporter, &err), 0);
+	ck_assert_int_eq(exporter->export_spans(exporter, spans, 20, 10000, &err), 0);
+	ck_requests(4);    /* 20 are halved twice */
+	spans[3] = &whale; /* one that fits nowhere takes only itself along */
+	ck_assert_int_eq(exporter->export_spans(exporter, spans, 4, 10000, &err), 1);
+	ck_assert_ptr_nonnull(strstr(diagnostics, "larger than a request may be"));
+	ck_requests(6);
+	exporter->free(exporter);
+	receiver_stop(&receiver);
+}
+END_TEST
+
 #define N(array) ((int)(sizeof(array) / sizeof *(array)))
 
 int
@@ -839,6 +880,8 @@ main(void)
 	suite_add_tcase(suite, grpc);
 	tcase_add_checked_fixture(exporter, setup, NULL);
 	tcase_add_loop_test(exporter, the_exporter_posts_what_a_receiver_reads, 0, 4);
+	tcase_add_loop_test(exporter,
+	                    a_batch_too_large_for_one_request_is_sent_in_several, 0, 2);
 	suite_add_tcase(suite, exporter);
 	return check_main(suite);
 }

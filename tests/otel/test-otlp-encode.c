@@ -757,7 +757,7 @@ START_TEST(a_request_past_the_limit_is_refused)
 		spans[i] = &span;
 	ck_assert_int_eq(encode_spans(spans, 65), -EMSGSIZE);
 	ck_assert_int_eq(encode_spans(spans, 60), 0);
-	ck_assert_uint_le(encoder.size, 2 * (size_t)OTELP_MAX_REQUEST);
+	ck_assert_uint_le(encoder.size, 2 * otelp_otlp_max_request);
 }
 END_TEST
 
