@@ -424,13 +424,7 @@ host_voice(struct telemetry *telemetry, const struct host_conf *conf,
 	char instance_id[37];
 
 	make_uuid(instance_id);
-	if (name && name[0])
-		host_log(
-			HOST_INFO,
-			"OTEL_SERVICE_NAME=%s names the host itself; services have the names of "
-			"their sections",
-			name);
-	else
+	if (!name || !name[0])
 		name = "cupola";
 	return telemetry_voice(telemetry, name, PACKAGE_VERSION, instance_id,
 	                       &conf->telemetry, &telemetry->host, err);
@@ -476,25 +470,6 @@ telemetry_new(const struct host_conf *conf, struct telemetry **out,
 		return r;
 	}
 	*out = telemetry;
-	return 0;
-}
-
-int
-telemetry_update(struct telemetry *telemetry, const struct host_conf *conf,
-                 struct otel_error *err)
-{
-	struct otel_resource *base, *old;
-	int r = use_propagators(conf, err);
-
-	if (r == 0)
-		r = detect_base(conf, &base, err);
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&telemetry->lock);
-	old = telemetry->base;
-	telemetry->base = base;
-	pthread_mutex_unlock(&telemetry->lock);
-	otel_resource_unref(old);
 	return 0;
 }
 

@@ -45,10 +45,6 @@ struct voice {
 OTEL_MUST_USE int telemetry_new(const struct host_conf *conf, struct telemetry **out,
                                 struct otel_error *err);
 
-/* Rereads [resource] and the like for voices to come. [any] */
-int telemetry_update(struct telemetry *telemetry, const struct host_conf *conf,
-                     struct otel_error *err);
-
 /*
  * The voice of that service: a reference to one that is there, or a new one. `version` may be "";
  * `config` is its own over [telemetry]. [any]

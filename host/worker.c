@@ -203,6 +203,25 @@ start_admin(struct worker *worker, struct otel_error *err)
 	return 0;
 }
 
+/* Once and not by each process: by that of the first plugin. */
+static void
+tell_service_name(const struct worker *worker)
+{
+	const char *name = getenv("OTEL_SERVICE_NAME");
+	const struct host_conf *conf = worker->conf;
+	size_t i = 0;
+
+	while (i < conf->n_plugins && !conf->plugins[i].enabled)
+		i++;
+	if (name && name[0] && worker->boot->restarts == 0 && i < conf->n_plugins &&
+	    strcmp(conf->plugins[i].process, worker->boot->process) == 0)
+		host_log(
+			HOST_WARN,
+			"OTEL_SERVICE_NAME=%s names the host itself; services have the names of "
+			"their sections",
+			name);
+}
+
 static int
 start(struct worker *worker, struct otel_error *err)
 {
@@ -239,6 +258,7 @@ start(struct worker *worker, struct otel_error *err)
 		.loaded = on_loaded,
 		.arg = worker,
 	};
+	tell_service_name(worker);
 	worker->meter = worker_metrics_start(worker);
 	r = worker_control_start(worker, err);
 	if (r == 0)

@@ -178,6 +178,17 @@ def test_a_truncated_file_is_refused():
         refused(host, "truncated: the section header table should end at byte")
 
 
+def test_a_missing_library_is_named():
+    with start() as host:
+        library = os.path.join(host.dir, "libgone.so")
+        cupola.compile_plugin("#include <otel/error.h>\nOTEL_EXPORT int gone(void);\nint gone(void) { return 0; }\n", library)
+        source = "#include <stdlib.h>\nint gone(void);\n" + SERVICE.replace("return svc_reply_text", "return gone() ? -1 : svc_reply_text")
+        install(host, cupola.compile_plugin(source, os.path.join(host.dir, "needs.so"), defines=['BUILD="needs"', "FLAGS=0"],
+                                            libraries=[library]))
+        os.unlink(library)
+        refused(host, f"counting.so: needs the library {library}, which is not found: install it, or link with -Wl,-rpath,FOLDER")
+
+
 def test_overwriting_the_file_in_place_harms_nobody():
     with start() as host:
         with open(os.path.join(host.dir, "counting.so"), "r+b") as f:
