@@ -44,6 +44,12 @@ TESTS += $(runtime_tests)
 %C%_test_instrument_CPPFLAGS = $(runtime_test_cppflags)
 %C%_test_instrument_LDADD = $(runtime_test_ldadd)
 
+# What a request allocates: nothing.
+check_PROGRAMS += %D%/test-allocations
+TESTS += %D%/test-allocations
+%C%_test_allocations_CPPFLAGS = $(runtime_test_cppflags)
+%C%_test_allocations_LDADD = $(runtime_test_ldadd)
+
 check_PROGRAMS += %D%/test-untraced
 TESTS += %D%/test-untraced
 %C%_test_untraced_CPPFLAGS = $(test_cppflags) $(host_cppflags)
