@@ -6,7 +6,9 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
+import time
 
 import cupola
 from load import Load
@@ -149,6 +151,31 @@ def test_a_request_in_flight_ends_on_the_code_that_it_began_with():
             cupola.until(lambda: "build one\n" in slow.bodies, "the old code's answer")
         assert not slow.failed and slow.reset == 0
         cupola.until(lambda: copies(host) == {"counting.2.so"}, "the old code to be unloaded")
+
+
+def test_a_stop_answers_what_is_in_flight():
+    with start() as host:
+        port = host.port("counting")
+        with Load(port, connections=8, path="/?ms=500") as slow:
+            cupola.until(lambda: host.plugin("counting")["in_flight"] == 8, "requests in flight")
+            slow.ending = True  # one more answer on each connection, and no other question
+            assert host.stop() == 0
+        assert not slow.failed and slow.reset == 0, (slow.failed, slow.reset)
+        assert slow.served >= 8
+
+
+def test_a_stop_ends_what_takes_longer_than_the_grace():
+    with start() as host:
+        host.write(CONFIG.replace("workers = 2", "workers = 2\ngrace = 1s"))
+        host.process.send_signal(signal.SIGHUP)
+        cupola.until(lambda: host.log().count("process main is ready") == 2, "the new grace")
+        port = host.port("counting")
+        with Load(port, connections=1, path="/?ms=60000") as slow:
+            cupola.until(lambda: host.plugin("counting")["in_flight"] == 1, "a request in flight")
+            began = time.monotonic()
+            assert host.stop() == 0
+            assert time.monotonic() - began < 10
+        assert slow.served == 0
 
 
 def refused(host, words):
