@@ -24,21 +24,24 @@ export function serviceTimes(otlp) {
 }
 
 export function showIdle(section, position) {
+  const list = section.querySelector(".live");
+  const over = coordinates(position);
+  const height = position.altitude_km ? `${number(position.altitude_km)} km` : "";
+  if (list) {
+    const [where, high] = list.querySelectorAll("dd");
+    where.textContent = over;
+    if (high) high.textContent = height;
+    return;
+  }
   fill(
     section,
-    h(
-      "dl",
-      { class: "live" },
-      h("dt", {}, "The ISS is over"),
-      h("dd", { class: "number" }, coordinates(position)),
-      position.altitude_km && [h("dt", {}, "at a height of"), h("dd", { class: "number" }, `${number(position.altitude_km)} km`)],
-    ),
-    h("p", { class: "quietly" }, "Type a place to see how far away that is."),
+    h("dl", { class: "live" }, h("div", {}, h("dt", {}, "The ISS is over"), h("dd", { class: "number" }, over)), height && h("div", {}, h("dt", {}, "at a height of"), h("dd", { class: "number" }, height))),
+    h("p", { class: "idle-hint" }, "Type a place above to see how far away that is. Four services will find out together."),
   );
 }
 
 export function showWaiting(section, place) {
-  fill(section, h("p", { class: "waiting" }, `Asking for ${place} …`));
+  fill(section, h("p", { class: "waiting one" }, `Asking for ${place} …`));
 }
 
 export function showFailure(section, error) {
@@ -50,9 +53,19 @@ export function showFailure(section, error) {
 export function showAnswer(section, place, answer) {
   fill(
     section,
-    h("p", { class: "distance number", id: "distance" }, number(answer.distance), h("small", {}, " km")),
-    h("p", { class: "from" }, `from ${place} to the point under the ISS, ${coordinates(answer.location)}`),
-    h("div", { id: "trace" }, answer.traceId ? h("p", { class: "quietly" }, "looking for its trace …") : h("p", { class: "quietly", id: "untraced" }, "Not traced yet: the services are dark. The workshop lights them up.")),
+    h(
+      "div",
+      {},
+      h("p", { class: "distance number", id: "distance" }, number(answer.distance), h("small", {}, " km")),
+      h("p", { class: "from" }, `from ${place} to the point under the ISS, ${coordinates(answer.location)}`),
+    ),
+    h(
+      "div",
+      { id: "trace" },
+      answer.traceId
+        ? [h("h2", {}, "Who took part"), h("ul", { class: "services awaited", "aria-hidden": "true" }, [0, 1, 2, 3].map(() => h("li", {}))), h("p", { class: "quietly" }, "looking for its trace …")]
+        : h("p", { class: "dark-hint", id: "untraced" }, "Not traced yet: the services that answered are dark. The workshop lights them up, one after the other."),
+    ),
   );
 }
 
@@ -62,14 +75,10 @@ export function showTrace(section, traceId, times, stationUrl) {
   if (!box) return;
   fill(
     box,
-    times.length > 0 && [
-      h("h2", {}, "Who took part"),
-      h(
-        "ul",
-        { class: "services" },
-        times.map(({ name, took }) => h("li", { style: { "--colour": serviceColour(name) } }, h("span", { class: "name", title: name }, name), h("span", { class: "time number" }, duration(took)))),
-      ),
-    ],
+    h("h2", {}, "Who took part"),
+    times.length
+      ? h("ul", { class: "services" }, times.map(({ name, took }) => h("li", { style: { "--colour": serviceColour(name) } }, h("span", { class: "name", title: name }, name), h("span", { class: "time number" }, duration(took)))))
+      : h("ul", { class: "services awaited", "aria-hidden": "true" }, [0, 1, 2, 3].map(() => h("li", {}))),
     h("p", { class: "quietly" }, stationUrl ? h("a", { id: "trace-link", href: `${stationUrl}#/traces/${traceId}`, title: traceId }, "See this request as a trace") : ["trace ", h("code", { id: "trace-id" }, traceId)]),
   );
 }

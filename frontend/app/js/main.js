@@ -38,6 +38,7 @@ function showSource(position) {
 
 async function follow() {
   let lastNight = 0;
+  let seen = 0;
   for (;;) {
     if (!document.hidden) {
       try {
@@ -47,8 +48,9 @@ async function follow() {
         if (state.answer) map.line(point(state.answer.place), point(position), false);
         else if (!state.busy && !section.querySelector(".failed")) showIdle(section, position);
         showSource(position);
+        seen = Date.now();
       } catch (error) {
-        source.textContent = error.message;
+        source.textContent = seen ? `${error.message} The map is of ${new Date(seen).toLocaleTimeString([], { hour12: false })}.` : error.message;
       }
       if (Date.now() - lastNight > NIGHT_MS) map.night((lastNight = Date.now()));
     }

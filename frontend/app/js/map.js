@@ -37,9 +37,20 @@ function mark(point, text, ...shapes) {
 export function worldMap(figure) {
   const layers = Object.fromEntries(["land", "night", "track", "line", "place", "iss"].map((name) => [name, svg("g", { class: `layer-${name}` })]));
   const title = svg("title", {}, "World map");
-  const picture = svg("svg", { viewBox: `0 0 ${360 * SCALE} ${180 * SCALE}`, role: "img" }, title, graticule(), Object.values(layers));
+  const picture = svg("svg", { viewBox: `0 0 ${360 * SCALE} ${180 * SCALE}`, role: "img", preserveAspectRatio: "xMidYMid slice" }, title, graticule(), Object.values(layers));
   figure.append(picture);
-  new ResizeObserver(() => picture.style.setProperty("--u", (360 * SCALE) / Math.max(1, picture.clientWidth))).observe(picture);
+  let farthest = 0; // latitude of the place, either side
+
+  /* Wide windows show the whole width and cut the poles, unless the place is there. */
+  function fit() {
+    const { clientWidth: width, clientHeight: height } = picture;
+    if (!width || !height) return;
+    const shown = (180 * height) / width; // degrees to either side of the equator
+    const slice = width >= 2 * height && farthest < shown - 4;
+    picture.setAttribute("preserveAspectRatio", slice ? "xMidYMid slice" : "xMidYMid meet");
+    picture.style.setProperty("--u", (360 * SCALE) / (slice ? width : Math.min(width, 2 * height)));
+  }
+  new ResizeObserver(fit).observe(picture);
 
   return {
     land({ rings }) {
@@ -68,6 +79,8 @@ export function worldMap(figure) {
     },
 
     place(point, name) {
+      farthest = Math.abs(point[1]);
+      fit();
       fill(layers.place, mark(point, name, svg("circle", { class: "place-dot", r: 5 })));
     },
 

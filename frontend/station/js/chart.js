@@ -1,68 +1,100 @@
 // SPDX-License-Identifier: Apache-2.0
-// A small line chart: lines = [{ label, colour, points: [[ms, value], ...] }].
+// A small line chart. lines = [{ label, colour, points: [[ms, value or null], ...] }]; null breaks the line.
 
 import { h, svg } from "../shared/dom.js";
+import { formatter } from "./units.js";
 
-const WIDTH = 560;
-const HEIGHT = 150;
-const LEFT = 48;
-const BOTTOM = 18;
-const MAX_LEGEND = 6;
+const HEIGHT = 168;
+const LEFT = 58;
+const TOP = 10;
+const BOTTOM = 20;
+const NAMED = 4; // lines that are named at their end; more get a list below
+const NAMES = 150;
+const LINE_HEIGHT = 15;
+const MAX_LEGEND = 8;
 
 /** A step of 1, 2 or 5 times a power of ten that cuts `range` in about four. */
-function step(range) {
+export function step(range, whole) {
   const raw = range / 4 || 1;
   const power = 10 ** Math.floor(Math.log10(raw));
-  return [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw);
-}
-
-export function short(value) {
-  const size = Math.abs(value);
-  if (size >= 1e9) return `${+(value / 1e9).toPrecision(3)} G`;
-  if (size >= 1e6) return `${+(value / 1e6).toPrecision(3)} M`;
-  if (size >= 1e4) return `${+(value / 1e3).toPrecision(3)} k`;
-  return String(+value.toPrecision(3));
+  const found = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw);
+  return whole ? Math.max(1, found) : found;
 }
 
 const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour12: false });
 
-export function chart({ title, detail, lines }) {
-  const all = lines.flatMap((l) => l.points);
-  const [from, to] = [Math.min(...all.map((p) => p[0])), Math.max(...all.map((p) => p[0]))];
-  const low = Math.min(0, ...all.map((p) => p[1]));
-  const most = Math.max(low, ...all.map((p) => p[1]));
-  const high = most > low ? most : low + 1;
-  const tick = step(high - low);
-  const top = Math.ceil(high / tick) * tick || 1;
-  const x = (t) => LEFT + ((t - from) / Math.max(1, to - from)) * (WIDTH - LEFT - 8);
-  const y = (v) => 8 + (1 - (v - low) / (top - low)) * (HEIGHT - BOTTOM - 8);
+function path(points, x, y) {
+  let d = "";
+  let pen = false;
+  points.forEach(([t, v], i) => {
+    if (v === null) return void (pen = false);
+    const alone = !pen && (i + 1 === points.length || points[i + 1][1] === null);
+    d += `${pen ? "L" : "M"}${x(t).toFixed(1)} ${y(v).toFixed(1)}${alone ? "h0.1" : ""}`;
+    pen = true;
+  });
+  return d;
+}
+
+const last = (points) => points.findLast(([, v]) => v !== null);
+
+/** Moves the names at the ends of lines apart, top to bottom, and up again from the ground. */
+function spread(ends) {
+  ends.sort((a, b) => a.y - b.y);
+  ends.forEach((e, i) => (e.at = i ? Math.max(e.y, ends[i - 1].at + LINE_HEIGHT) : e.y));
+  let limit = HEIGHT - BOTTOM + 2;
+  for (const e of ends.toReversed()) {
+    e.at = Math.min(e.at, limit);
+    limit = e.at - LINE_HEIGHT;
+  }
+  return ends;
+}
+
+const cut = (text, n) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);
+
+export function chart({ title, detail, lines, unit = "", perSecond = false, whole = false, from, to, width }) {
+  const values = lines.flatMap((l) => l.points.map((p) => p[1]).filter((v) => v !== null));
+  const low = values.reduce((m, v) => Math.min(m, v), 0);
+  const most = values.reduce((m, v) => Math.max(m, v), low);
+  const write = formatter(unit, perSecond, Math.max(Math.abs(low), most));
+  const named = lines.length <= NAMED && width >= 380;
+  const right = named ? NAMES : 10;
+  const tick = step((most > low ? most - low : 1) / write.scale, whole) * write.scale;
+  const top = Math.ceil(most / tick - 1e-9) * tick || tick;
+  const ground = Math.floor(low / tick + 1e-9) * tick;
+  const x = (t) => LEFT + ((t - from) / Math.max(1, to - from)) * (width - LEFT - right);
+  const y = (v) => TOP + (1 - (v - ground) / (top - ground)) * (HEIGHT - BOTTOM - TOP);
   const grid = [];
-  for (let v = Math.ceil(low / tick) * tick; v <= top + tick / 2; v += tick)
-    grid.push(svg("line", { class: "grid", x1: LEFT, x2: WIDTH - 8, y1: y(v), y2: y(v) }), svg("text", { class: "axis", x: LEFT - 6, y: y(v) + 4, "text-anchor": "end" }, short(v)));
+  for (let i = 0, n = Math.round((top - ground) / tick); i <= n; i++) {
+    const v = ground + i * tick;
+    grid.push(svg("line", { class: "grid", x1: LEFT, x2: width - right, y1: y(v), y2: y(v) }), svg("text", { class: "axis", x: LEFT - 7, y: y(v) + 4, "text-anchor": "end" }, write(v)));
+  }
+  const ends = lines.map((l) => ({ ...l, end: last(l.points) })).map((l) => ({ ...l, y: y(l.end[1]) }));
   return h(
     "figure",
-    { class: "chart", style: { margin: 0 } },
+    { class: "chart" },
     h("h3", {}, title),
-    h("p", {}, detail || "\u00a0"),
+    h("p", { title: detail }, detail || "\u00a0"),
     svg(
       "svg",
-      { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}, ${lines.length} lines` },
+      { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": `${title}: ${ends.map((e) => `${e.label} ${write(e.end[1])}`).join(", ")}` },
       grid,
       svg("text", { class: "axis", x: LEFT, y: HEIGHT - 3 }, clock(from)),
-      svg("text", { class: "axis", x: WIDTH - 8, y: HEIGHT - 3, "text-anchor": "end" }, clock(to)),
-      lines.map(({ colour, points }) => {
-        const last = points[points.length - 1];
-        return [
-          svg("path", { class: "series", style: { "--colour": colour }, d: points.map(([t, v], i) => `${i ? "L" : "M"}${x(t).toFixed(1)} ${y(v).toFixed(1)}`).join("") }),
-          svg("circle", { class: "last", style: { "--colour": colour }, r: 2.5, cx: x(last[0]), cy: y(last[1]) }),
-        ];
-      }),
+      svg("text", { class: "axis", x: width - right, y: HEIGHT - 3, "text-anchor": "end" }, clock(to)),
+      ends.map(({ colour, points, end, y: at, dashed }) => [
+        svg("path", { class: dashed ? "series dashed" : "series", style: { "--colour": colour }, d: path(points, x, y) }),
+        svg("circle", { class: "last", style: { "--colour": colour }, r: 2.5, cx: x(end[0]), cy: at }),
+      ]),
+      named &&
+        spread(ends).map((e) =>
+          svg("text", { class: "name", x: width - right + 8, y: e.at + 4, style: { "--colour": e.colour } }, svg("title", {}, e.label), svg("tspan", { class: "value" }, write(e.end[1])), ` ${cut(e.label, 19)}`),
+        ),
     ),
-    h(
-      "ul",
-      { class: "legend" },
-      lines.slice(0, MAX_LEGEND).map(({ label, colour, points }) => h("li", { style: { "--colour": colour } }, h("span", { class: "key", title: label }, label), h("span", { class: "number" }, short(points[points.length - 1][1])))),
-      lines.length > MAX_LEGEND && h("li", { class: "count" }, `and ${lines.length - MAX_LEGEND} more`),
-    ),
+    !named &&
+      h(
+        "ul",
+        { class: "legend" },
+        ends.slice(0, MAX_LEGEND).map(({ label, colour, end }) => h("li", { style: { "--colour": colour } }, h("span", { class: "key", title: label }, label), h("span", { class: "number" }, write(end[1])))),
+        lines.length > MAX_LEGEND && h("li", { class: "count" }, `and ${lines.length - MAX_LEGEND} more`),
+      ),
   );
 }

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses to views, the live switch, the keys. A view is { render(element, route) , update?(counts), key?(name) }.
+// Addresses to views, the live switch, the keys. A view is { render(element, route), update(), and when it
+// differs: pace (the least ms between updates), step(by), escape(), find() }.
 
-import { fill, h } from "../shared/dom.js";
+import { fill } from "../shared/dom.js";
+import { exactTime } from "../shared/format.js";
 import { themeSwitch } from "../shared/theme.js";
 import { listen } from "./data.js";
 import * as logs from "./logs.js";
 import * as metrics from "./metrics.js";
 import * as overview from "./overview.js";
 import * as receiver from "./receiver.js";
+import { tick } from "./parts.js";
 import { route } from "./route.js";
+import { problem } from "./states.js";
 import * as trace from "./trace.js";
 import * as traces from "./traces.js";
 
 const views = { overview, traces, logs, metrics, receiver };
 const main = document.querySelector("#view");
 const live = document.querySelector("#live");
-const state = { view: null, paused: false, connected: true, missed: false, prefix: false };
+const notice = document.querySelector("#notice");
+const state = { view: null, paused: false, connected: true, heard: Date.now(), missed: false, prefix: false };
+const PACE_MS = 300;
 
 async function show(focus) {
   const r = route();
@@ -28,17 +34,21 @@ async function show(focus) {
   }
   document.title = `${r.view[0].toUpperCase()}${r.view.slice(1)} · Station`;
   if (changed) fill(main);
+  main.className = view === trace ? "fixed" : "";
   try {
     await view.render(main, r);
   } catch (error) {
-    fill(main, h("div", { class: "problem", role: "alert" }, h("h2", {}, "⚠ This cannot be shown"), h("p", {}, error.message)));
+    fill(main, problem(error, () => show(false)));
   }
   if (focus) main.focus({ preventScroll: true });
 }
 
 function showLive() {
-  live.textContent = !state.connected ? "○ not connected" : state.paused ? (state.missed ? "‖ paused, more has arrived" : "‖ paused") : "● live";
+  live.textContent = !state.connected ? "○ not connected" : state.paused ? "‖ paused" : "● live";
   live.setAttribute("aria-pressed", String(!state.paused));
+  notice.hidden = state.connected && !(state.paused && state.missed);
+  if (!state.connected) notice.textContent = `⚠ The station does not answer. What you see is of ${exactTime(state.heard)}; this page tries again.`;
+  else if (state.missed) notice.textContent = "Paused, and more has arrived. Press p to see it.";
 }
 
 function toggleLive() {
@@ -48,7 +58,7 @@ function toggleLive() {
   showLive();
 }
 
-/* One refresh at a time: what arrives meanwhile is fetched by one more. */
+/* One refresh at a time, and no more often than the view can bear: what arrives meanwhile waits for the next. */
 let refreshing = false;
 let again = false;
 async function refresh() {
@@ -56,10 +66,17 @@ async function refresh() {
   refreshing = true;
   do {
     again = false;
+    const view = state.view;
     try {
-      await state.view?.update?.(route());
+      await view?.update(route());
     } catch {
-      /* the next arrival tries again; a lost connection is shown by the live switch */
+      /* the next arrival tries again; a lost connection is told by the notice */
+    }
+    await new Promise((resolve) => setTimeout(resolve, view?.pace || PACE_MS));
+    if (state.paused && again) {
+      state.missed = true;
+      showLive();
+      break;
     }
   } while (again);
   refreshing = false;
@@ -70,6 +87,7 @@ function rows() {
 }
 
 function step(by) {
+  if (state.view?.step) return state.view.step(by);
   const all = rows();
   const at = all.indexOf(document.activeElement.closest?.("[data-row]"));
   const next = all[Math.min(all.length - 1, Math.max(0, at + by))];
@@ -81,7 +99,7 @@ const jumps = { o: "overview", t: "traces", l: "logs", m: "metrics", r: "receive
 
 document.addEventListener("keydown", (event) => {
   const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (event.key === "Escape") {
     if (typing) document.activeElement.blur();
     else state.view?.escape?.();
@@ -99,7 +117,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "k") step(-1);
   else if (event.key === "p") toggleLive();
   else if (event.key === "?") document.querySelector("#keys").showModal();
-  else if (event.key === "Enter") document.activeElement.closest?.("[data-row]")?.click();
+  else if (event.key === "Enter" && !/^(A|BUTTON)$/.test(document.activeElement.tagName)) document.activeElement.closest?.("[data-row]")?.click();
   state.prefix = event.key === "g";
 });
 
@@ -109,6 +127,7 @@ document.querySelector("#help").addEventListener("click", () => document.querySe
 window.addEventListener("hashchange", () => show(true));
 listen(
   () => {
+    state.heard = Date.now();
     if (state.paused) state.missed = true;
     else refresh();
     showLive();
@@ -118,4 +137,5 @@ listen(
     showLive();
   },
 );
+setInterval(() => !document.hidden && tick(main), 1000);
 show(false);

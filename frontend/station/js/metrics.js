@@ -1,110 +1,126 @@
 // SPDX-License-Identifier: Apache-2.0
-// A chart for each metric: rates of counters, values of gauges, median and 95th percentile of histograms.
+// A chart for each metric, over one time for all. What arrives is added to what is here.
 
 import { fill, h } from "../shared/dom.js";
-import { serviceColour } from "../shared/format.js";
+import { number } from "../shared/format.js";
 import { chart } from "./chart.js";
 import * as data from "./data.js";
+import { linesOf } from "./lines.js";
 import { remember } from "./route.js";
-import { series, show } from "./otlp.js";
+import { series } from "./otlp.js";
+import { loading, nothingMatches } from "./states.js";
 import { nothingYet, searchField, serviceChoice } from "./parts.js";
+import { unitWord } from "./units.js";
 
-const SPAN = "15m";
-let charts, counted, current;
+const SPAN_MS = 15 * 60000;
+const LIMIT = 20000;
+const MAX_CHARTS = 60;
+const MAX_LINES = 40; // of one chart
+const CARD = 420; // pixels that a chart wants at least
+const PAD = 26;
 
-/** What was added between one point and the next; a stream that began anew counts from zero. */
-function increase(points, delta, pick) {
-  if (delta) return points.map((p) => [p, pick(p)]);
-  return points.slice(1).map((p, i) => {
-    const before = points[i];
-    const restarted = p.start > before.start || pick(p) < pick(before);
-    return [p, restarted ? pick(p) : pick(p) - pick(before)];
-  });
-}
+let charts, counted, choice, current, held;
 
-/** The value below which `share` of the counts lie, by straight lines within buckets. */
-export function percentile(counts, bounds, share) {
-  const total = counts.reduce((a, b) => a + b, 0);
-  let seen = 0;
-  for (let i = 0; i < counts.length; i++) {
-    if (counts[i] && seen + counts[i] >= share * total) {
-      const low = i ? bounds[i - 1] : 0;
-      const high = i < bounds.length ? bounds[i] : low;
-      return low + (high - low) * ((share * total - seen) / counts[i]);
-    }
-    seen += counts[i];
+/* Points by stream and time, so that what is asked for twice is here once. */
+function merge(fresh) {
+  const oldest = Date.now() - SPAN_MS;
+  for (const s of fresh) {
+    const known = held.streams.get(s.key);
+    if (known) {
+      const have = new Set(known.points.map((p) => p.time));
+      known.points.push(...s.points.filter((p) => !have.has(p.time)));
+      known.points.sort((a, b) => a.time - b.time);
+    } else held.streams.set(s.key, s);
   }
-  return 0;
+  for (const [key, s] of held.streams) {
+    s.points = s.points.filter((p) => p.time >= oldest);
+    if (!s.points.length) held.streams.delete(key);
+  }
 }
 
-const seconds = (p, previous) => Math.max(0.001, (p.time - (previous ? previous.time : p.start)) / 1000);
-
-/** Names a line by its service and by those attributes in which the lines of one chart differ. */
-function labels(list) {
-  const keys = [...new Set(list.flatMap((s) => Object.keys(s.attributes)))].filter((key) => new Set(list.map((s) => show(s.attributes[key] ?? ""))).size > 1);
-  return (s) => [s.service, ...keys.filter((key) => key in s.attributes).map((key) => (keys.length > 1 ? `${key}=${show(s.attributes[key])}` : show(s.attributes[key])))].join(" · ");
-}
-
-function rate(s) {
-  return increase(s.points, s.delta, (p) => p.value).map(([p, added], i) => [p.time, added / seconds(p, s.delta ? null : s.points[i])]);
-}
-
-function percentiles(s, share) {
-  const pairs = s.delta ? s.points.map((p) => [p, p.buckets]) : s.points.slice(1).map((p, i) => [p, p.start > s.points[i].start ? p.buckets : p.buckets.map((n, k) => n - (s.points[i].buckets[k] || 0))]);
-  return pairs.filter(([, counts]) => counts.some((n) => n > 0)).map(([p, counts]) => [p.time, percentile(counts, p.bounds, share)]);
-}
-
-function linesOf(list) {
-  const label = labels(list);
-  return list
-    .flatMap((s) => {
-      const colour = serviceColour(s.service);
-      if (s.type === "histogram") return [{ label: `p95 ${label(s)}`, colour, points: percentiles(s, 0.95) }, { label: `p50 ${label(s)}`, colour: `color-mix(in srgb, ${colour} 55%, var(--ground))`, points: percentiles(s, 0.5) }];
-      if (s.type === "sum" && s.monotonic) return [{ label: label(s), colour, points: rate(s) }];
-      if (s.type === "sum" || s.type === "gauge") return [{ label: label(s), colour, points: s.points.map((p) => [p.time, p.value]) }];
-      return [{ label: label(s), colour, points: s.points.map((p) => [p.time, p.count]) }];
-    })
-    .filter((l) => l.points.length)
-    .sort((a, b) => b.points[b.points.length - 1][1] - a.points[a.points.length - 1][1]);
+async function fetchNew() {
+  const mine = held;
+  const asked = Date.now();
+  const since = mine.asked ? `${asked - mine.asked + 5000}ms` : `${SPAN_MS}ms`;
+  const otlp = await data.telemetry("metrics", { service: current.service, since, limit: LIMIT });
+  const fresh = series(otlp);
+  if (mine !== held) return; // another choice was made meanwhile
+  merge(fresh);
+  mine.asked = asked;
+  mine.capped ||= fresh.reduce((n, s) => n + s.points.length, 0) >= LIMIT;
 }
 
 function what(s) {
-  const unit = s.unit.replace(/[{}]/g, "") || "1";
-  const shown = s.type === "histogram" ? `p50 and p95, ${unit}` : s.type === "sum" && s.monotonic ? `${unit} per second` : unit;
-  return [s.description, shown].filter(Boolean).join(" · ");
+  const unit = unitWord(s.unit);
+  const shown = s.type === "histogram" ? `95th percentile, and median dashed` : s.type === "sum" && s.monotonic ? `${unit} per second`.trim() : unit;
+  return [s.description.replace(/\.$/, ""), shown].filter(Boolean).join(" · ");
+}
+
+function card(name, list, from, to, width) {
+  const lines = linesOf(list).slice(0, MAX_LINES);
+  const first = list[0];
+  const perSecond = first.type === "sum" && first.monotonic;
+  const whole = !perSecond && first.type !== "histogram" && list.every((s) => s.points.every((p) => Number.isInteger(p.value)));
+  if (lines.length) return chart({ title: name, detail: what(first), lines, unit: first.unit, perSecond, whole, from, to, width });
+  const told = first.points.length > 1 ? "Nothing was measured in this time." : "One collection so far; the next makes a line.";
+  return h("figure", { class: "chart" }, h("h3", {}, name), h("p", {}, what(first)), h("p", { class: "still" }, told));
+}
+
+function draw() {
+  const all = [...held.streams.values()].filter((s) => !current.q || s.name.toLowerCase().includes(current.q.toLowerCase()));
+  const names = [...new Set(all.map((s) => s.name))].sort();
+  counted.textContent = `${number(names.length)} ${names.length === 1 ? "metric" : "metrics"}, the last 15 minutes${held.capped ? `, the newest ${number(LIMIT)} points` : ""}${names.length > MAX_CHARTS ? `; the first ${MAX_CHARTS} are drawn` : ""}`;
+  if (!names.length) return void fill(charts, held.streams.size || current.service ? nothingMatches() : nothingYet("metrics"));
+  const times = all.flatMap((s) => [s.points[0].time, s.points[s.points.length - 1].time]);
+  const from = times.reduce((a, b) => Math.min(a, b));
+  const to = times.reduce((a, b) => Math.max(a, b));
+  const room = charts.clientWidth;
+  const columns = Math.max(1, Math.floor((room + 16) / (CARD + 16)));
+  const width = Math.floor((room - 16 * (columns - 1)) / columns) - PAD;
+  fill(
+    charts,
+    h(
+      "div",
+      { class: "charts", style: { "--columns": columns } },
+      names.slice(0, MAX_CHARTS).map((name) => card(name, all.filter((s) => s.name === name), from, to, width)),
+    ),
+  );
 }
 
 async function load() {
-  const all = series(await data.telemetry("metrics", { service: current.service, since: SPAN, limit: 20000 })).filter((s) => !current.q || s.name.includes(current.q));
-  const names = [...new Set(all.map((s) => s.name))].sort();
-  counted.textContent = `${names.length} ${names.length === 1 ? "metric" : "metrics"}, the last 15 minutes`;
-  if (!names.length) return void fill(charts, current.q || current.service ? h("p", { class: "empty" }, "Nothing matches.") : nothingYet("metrics"));
-  const drawn = names.map((name) => {
-    const list = all.filter((s) => s.name === name);
-    const lines = linesOf(list);
-    if (lines.length) return chart({ title: name, detail: what(list[0]), lines });
-    return h("figure", { class: "chart", style: { margin: 0 } }, h("h3", {}, name), h("p", {}, what(list[0])), h("p", {}, "One collection so far; a line needs two."));
-  });
-  fill(charts, h("div", { class: "charts" }, drawn));
+  await fetchNew();
+  if (charts.isConnected) draw();
 }
 
 function change(part) {
+  const again = "service" in part && part.service !== current.service;
   current = { ...current, ...part };
   remember(part);
-  load();
+  if (!again) return draw();
+  held = { streams: new Map(), asked: 0, capped: false };
+  fill(charts);
+  loading(charts, load);
 }
 
 export async function render(main, { query }) {
   current = { service: query.service, q: query.q };
-  const { services } = await data.services();
+  held = { streams: new Map(), asked: 0, capped: false };
   charts = h("div", {});
-  counted = h("span", { class: "count" });
-  fill(
-    main,
-    h("div", { class: "bar" }, h("h1", {}, "Metrics"), searchField(query.q, "find by name", (q) => change({ q })), serviceChoice(services.filter((s) => s.metrics).map((s) => s.name), query.service, (name) => change({ service: name })), counted),
-    charts,
-  );
-  await load();
+  counted = h("span", { class: "count number" });
+  choice = serviceChoice(query.service, (name) => change({ service: name }));
+  fill(main, h("div", { class: "bar" }, h("h1", {}, "Metrics"), searchField(query.q, "find by name", (q) => change({ q })), choice.element, counted), charts);
+  let width = charts.clientWidth;
+  new ResizeObserver(() => {
+    if (charts.clientWidth === width || !held.streams.size) return;
+    width = charts.clientWidth;
+    draw();
+  }).observe(charts);
+  choice.load((s) => s.metrics);
+  await loading(charts, load);
 }
 
-export const update = load;
+export async function update() {
+  await load();
+  choice.load((s) => s.metrics);
+}
+export const pace = 1000;

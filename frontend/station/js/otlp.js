@@ -83,6 +83,7 @@ export function series(otlp) {
       const key = JSON.stringify([service, scope.name, item.name, Object.entries(attrs).sort()]);
       if (!all.has(key))
         all.set(key, {
+          key,
           service,
           name: item.name,
           unit: item.unit || "",

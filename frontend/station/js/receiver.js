@@ -2,11 +2,12 @@
 // What arrives, by which protocol, and what was wrong with what did not.
 
 import { fill, h } from "../shared/dom.js";
-import { ago, bytes, exactTime, number } from "../shared/format.js";
+import { bytes, number } from "../shared/format.js";
 import * as data from "./data.js";
-import { command } from "./parts.js";
+import { command, when } from "./parts.js";
+import { loading } from "./states.js";
 
-let root;
+let root, parts;
 
 const ms = (nano) => Number(BigInt(nano) / 1000000n);
 
@@ -16,7 +17,7 @@ function arrivals(signals) {
     "table",
     {},
     h("thead", {}, h("tr", {}, ["signal", "protocol"].map((t) => h("th", {}, t)), ["requests", "items", "bytes", "refused"].map((t) => h("th", { class: "right" }, t)), h("th", {}, "last"))),
-    h("tbody", {}, signals.map((s) => h("tr", {}, h("td", {}, s.signal), h("td", {}, s.protocol), h("td", { class: "right number" }, number(s.requests)), h("td", { class: "right number" }, number(s.items)), h("td", { class: "right number" }, bytes(s.bytes)), h("td", { class: "right number" }, s.failed ? h("span", { class: "bad" }, `⚠ ${number(s.failed)}`) : "0"), h("td", { class: "time" }, ago(ms(s.lastUnixNano)))))),
+    h("tbody", {}, signals.map((s) => h("tr", {}, h("td", {}, s.signal), h("td", {}, s.protocol), h("td", { class: "right number" }, number(s.requests)), h("td", { class: "right number" }, number(s.items)), h("td", { class: "right number" }, bytes(s.bytes)), h("td", { class: "right number" }, s.failed ? h("span", { class: "bad" }, `⚠ ${number(s.failed)}`) : "0"), h("td", { class: "time" }, when(ms(s.lastUnixNano)))))),
   );
 }
 
@@ -26,7 +27,7 @@ function mistakes(errors) {
     "table",
     {},
     h("thead", {}, h("tr", {}, ["time", "request", "sender", "what was wrong"].map((t) => h("th", {}, t)))),
-    h("tbody", {}, errors.map((e) => h("tr", {}, h("td", { class: "time", title: exactTime(ms(e.timeUnixNano)) }, ago(ms(e.timeUnixNano))), h("td", { class: "mono" }, e.where), h("td", { class: "mono" }, e.userAgent), h("td", { class: "body" }, e.text)))),
+    h("tbody", {}, errors.map((e) => h("tr", {}, h("td", { class: "time" }, when(ms(e.timeUnixNano))), h("td", { class: "mono" }, e.where), h("td", { class: "mono" }, e.userAgent), h("td", { class: "body" }, e.text)))),
   );
 }
 
@@ -35,27 +36,57 @@ function forwarding(forward) {
   return h("p", { class: forward.lastError ? "bad" : "count" }, `${number(forward.sent)} requests passed on, ${number(forward.queued)} waiting, ${number(forward.failed)} refused, ${number(forward.dropped)} dropped. `, forward.lastError && `⚠ ${forward.lastError}`);
 }
 
-async function load() {
-  const status = await data.status();
+/* Asked twice, as it cannot be undone. */
+function clearButton() {
+  const button = h("button", { class: "quiet", type: "button" }, "Forget everything that is held");
+  button.addEventListener("click", async () => {
+    if (!button.dataset.asked) {
+      button.dataset.asked = "yes";
+      button.textContent = "Press again to forget it";
+      setTimeout(() => {
+        delete button.dataset.asked;
+        button.textContent = "Forget everything that is held";
+      }, 4000);
+      return;
+    }
+    const response = await data.clear().catch(() => null);
+    button.textContent = response?.ok ? "Forgotten" : "It could not be forgotten";
+  });
+  return button;
+}
+
+function make(root) {
+  parts = { arrivals: h("div", { class: "scroll-x" }), mistakes: h("div", { class: "scroll-x" }), forwarding: h("div", {}) };
   fill(
     root,
     h("h1", {}, "Receiver"),
-    arrivals(status.receiver.signals),
+    parts.arrivals,
     h("h2", {}, "Refused"),
-    mistakes(status.receiver.errors),
+    parts.mistakes,
     h("h2", {}, "Passed on"),
-    forwarding(status.forward),
+    parts.forwarding,
     h("h2", {}, "How to send"),
     command(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${location.hostname}:4318 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`),
     command(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${location.hostname}:4317 OTEL_EXPORTER_OTLP_PROTOCOL=grpc`),
     h("p", { class: "count" }, "Metrics are sent every 60 seconds by default; OTEL_METRIC_EXPORT_INTERVAL=1000 makes it one."),
-    h("p", {}, h("button", { class: "quiet", type: "button", onclick: () => data.clear().then(load) }, "Forget everything that is held")),
+    h("p", {}, clearButton()),
   );
+}
+
+async function load() {
+  const { receiver, forward } = await data.status();
+  if (!parts?.arrivals.isConnected) make(root);
+  fill(parts.arrivals, arrivals(receiver.signals));
+  fill(parts.mistakes, mistakes(receiver.errors));
+  fill(parts.forwarding, forwarding(forward));
 }
 
 export async function render(main) {
   root = main;
-  await load();
+  parts = null;
+  fill(main);
+  await loading(main, load);
 }
 
 export const update = load;
+export const pace = 1000;

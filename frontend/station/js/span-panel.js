@@ -5,6 +5,7 @@ import { copyButton, h } from "../shared/dom.js";
 import { duration, exactTime, shortId } from "../shared/format.js";
 import { severityClass } from "./otlp.js";
 import { attributeTable, service } from "./parts.js";
+import { title } from "./tree.js";
 
 const offset = (time, scale) => `+${duration(time - scale.from)}`;
 
@@ -36,13 +37,11 @@ function logRecords(records) {
 }
 
 export function spanPanel(span, scale, records, onclose) {
-  return h(
-    "aside",
-    { class: "span-panel", "aria-label": `span ${span.name}` },
-    h("header", {}, h("h2", {}, span.name || "(no name)"), h("button", { class: "quiet", type: "button", onclick: onclose, title: "close (Esc)" }, "close")),
+  return [
+    h("header", {}, h("h2", {}, title(span)), h("button", { class: "quiet", type: "button", onclick: onclose, title: "close (Esc)" }, "close")),
     h("div", {}, service(span.service), h("span", { class: "count" }, span.kind)),
     h("p", { class: "number", title: exactTime(Number(span.start / 1000000n)) }, `${duration(span.end - span.start)}, from ${offset(span.start, scale)}`),
-    span.status === 2 && h("p", { class: "bad" }, `⚠ error${span.statusMessage ? `: ${span.statusMessage}` : ""}`),
+    span.status === 2 && h("p", { class: "bad wrap" }, `⚠ error${span.statusMessage ? `: ${span.statusMessage}` : ""}`),
     span.status === 1 && h("p", { class: "count" }, "status: ok"),
     h("h3", {}, "Attributes"),
     attributeTable(span.attributes),
@@ -61,5 +60,5 @@ export function spanPanel(span, scale, records, onclose) {
       ...(span.dropped ? { "dropped by limits": span.dropped } : {}),
     }),
     h("p", {}, copyButton(span.id, "copy span id")),
-  );
+  ];
 }
