@@ -9,6 +9,7 @@
 
 #include "activity.h"
 #include "buf.h"
+#include "otlp.h"
 #include "query.h"
 
 #define TRACES_DEFAULT  200
@@ -51,25 +52,67 @@ trace_head(const struct store_trace *trace, bool *root)
 	return first;
 }
 
-/* Each of its services once, in the order of their spans. */
+/* Each of its services once, the first to begin first. */
 static size_t
 trace_services(const struct store_trace *trace,
                const struct store_service *found[NAMES_MAX])
 {
+	uint64_t since[NAMES_MAX];
 	const struct store_item *span;
 	size_t n = 0;
 
 	TAILQ_FOREACH (span, &trace->spans, in_trace) {
 		size_t i = 0;
 
-		if (n == NAMES_MAX)
-			break;
 		while (i < n && found[i] != span->owner->service)
 			i++;
-		if (i == n)
-			found[n++] = span->owner->service;
+		if (i == n) {
+			if (n == NAMES_MAX)
+				break;
+			found[n] = span->owner->service;
+			since[n++] = span->time_unix_ns;
+		}
+		if (span->time_unix_ns < since[i])
+			since[i] = span->time_unix_ns;
+		for (; i && since[i] < since[i - 1]; i--) {
+			const struct store_service *service = found[i];
+			uint64_t time = since[i];
+
+			found[i] = found[i - 1];
+			since[i] = since[i - 1];
+			found[i - 1] = service;
+			since[i - 1] = time;
+		}
 	}
 	return n;
+}
+
+/* What was asked for, when the span's name is a method alone and says little; written as a key of JSON. */
+static void
+write_path(struct buf *buf, const struct store_item *head)
+{
+	static const char *const keys[] = { "http.route", "url.path" };
+	otlp_span *span;
+	const char *path = NULL;
+
+	if (!*head->name ||
+	    strspn(head->name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(head->name))
+		return;
+	span = (otlp_span *)protobuf_c_message_unpack(&otlp_span_descriptor, NULL,
+	                                              head->len, head->bytes);
+	for (size_t k = 0; span && !path && k < sizeof keys / sizeof *keys; k++)
+		for (size_t i = 0; i < span->n_attributes && !path; i++)
+			if (!strcmp(span->attributes[i]->key, keys[k]) &&
+			    span->attributes[i]->value &&
+			    span->attributes[i]->value->value_case ==
+			            OPENTELEMETRY__PROTO__COMMON__V1__ANY_VALUE__VALUE_STRING_VALUE)
+				path = span->attributes[i]->value->string_value;
+	if (path) {
+		buf_puts(buf, ",\"path\":");
+		buf_json_string(buf, path, strlen(path));
+	}
+	if (span)
+		protobuf_c_message_free_unpacked(&span->base, NULL);
 }
 
 static bool
@@ -149,6 +192,7 @@ write_trace(struct buf *buf, const struct store_trace *trace)
 	buf_hex(buf, trace->id, sizeof trace->id);
 	buf_puts(buf, "\",\"name\":");
 	buf_json_string(buf, head->name, strlen(head->name));
+	write_path(buf, head);
 	buf_puts(buf, ",\"service\":");
 	buf_json_string(buf, head->owner->service->name,
 	                strlen(head->owner->service->name));

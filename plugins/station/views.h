@@ -12,7 +12,7 @@
 
 /*
  * GET /api/traces?service=&q=&errors=true&min_ms=&since=&limit=: one line a trace, the last touched first:
- * {"traces":[{"traceId","name","service","services":[..],"startUnixNano","durationNano","spans","errors",
+ * {"traces":[{"traceId","name","path"?,"service","services":[..],"startUnixNano","durationNano","spans","errors",
  * "logs","complete"}],"more","held"}. `complete` is whether a root span has arrived. The search ends
  * once `limit` traces are found: `more` is whether there may be others, `held` how many there are in all.
  */

@@ -2,9 +2,11 @@
 """The pages in a real browser: a place is typed, a distance is seen, and the way leads to its trace."""
 
 import importlib.util
+import json
 import os
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.environ.get("CUPOLA_SRCDIR", os.path.join(os.path.dirname(__file__), "../..")), "tests/integration"))
 
@@ -54,12 +56,26 @@ class Browser:
 
     def see(self, css, what=None):
         """The first visible element; waits for it."""
-        def visible():
-            return next((e for e in self.all(css) if e.is_displayed()), None)
-        return cupola.until(visible, what or css)
+        script = "return [...document.querySelectorAll(arguments[0])].find(e => e.checkVisibility() && e.getClientRects().length)"
+        return cupola.until(lambda: self.driver.execute_script(script, css), what or css)
 
     def text(self, css):
-        return self.see(css).text
+        """What the first visible element says; waits for it to say something."""
+        script = "return [...document.querySelectorAll(arguments[0])].find(e => e.checkVisibility() && e.getClientRects().length)?.innerText"
+        return cupola.until(lambda: self.driver.execute_script(script, css), css)
+
+    def texts(self, css):
+        """What all of them say, read at once: a page that is pushed to may replace them meanwhile."""
+        return self.driver.execute_script("return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", css)
+
+    def run(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def keys(self, *keys):
+        webdriver.ActionChains(self.driver).send_keys(*keys).perform()
+
+    def go(self, host, address):
+        self.driver.get(f"http://127.0.0.1:{host.ports['page']}/{address}")
 
     def shot(self, name):
         if SHOTS:
@@ -100,7 +116,8 @@ def test_a_typed_place_gives_its_distance_and_its_trace():
         assert "iss.position" in browser.text(".span-panel")
         assert trace_id in browser.text(".span-panel")
         browser.shot("station-trace-1280-light")
-        assert not browser.errors(), browser.errors()
+        errors = browser.errors()
+        assert not errors, errors
 
 
 def test_the_page_says_when_nothing_is_traced():
@@ -123,29 +140,113 @@ def test_a_failure_is_said_in_words_and_no_distance_is_shown():
         cupola.until(lambda: "larger place" in browser.text(".failed"), "the hint for an unknown place")
 
 
+def send_spans(host, spans, service="bench"):
+    body = {"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}, "scopeSpans": [{"scope": {}, "spans": spans}]}]}
+    reply = cupola.request(host.ports["otlp_http"], "/v1/traces", method="POST", body=json.dumps(body), headers={"Content-Type": "application/json"})
+    assert reply.status == 200 and reply.text == "{}", reply.text
+
+
+def span(trace, i, parent=0, name=None, start=0, length=1000):
+    base = time.time_ns() // 10**9 * 10**9
+    return {"traceId": f"{trace:032x}", "spanId": f"{i:016x}", "name": name or f"step {i}", "startTimeUnixNano": str(base + start), "endTimeUnixNano": str(base + start + length),
+            **({"parentSpanId": f"{parent:016x}"} if parent else {})}
+
+
 def test_the_station_lists_traces_logs_and_metrics():
     with application.start() as host, Browser() as browser:
-        base = f"http://127.0.0.1:{host.ports['page']}/"
-        browser.driver.get(base + "#/traces")
+        browser.go(host, "#/traces")
+        assert "No traces yet" in browser.text(".empty")
+        browser.shot("station-empty-1280-light")
         for _ in range(3):
             application.distance_trace(host, 10)  # one less once geolocator-service has the place
         cupola.request(host.ports["frontend"], "/api/distance?location=Xyzzyplugh")
         cupola.until(lambda: len(browser.all("tbody tr")) >= 4, "traces pushed to the open page")
+        assert any("GET /api/distance" in t for t in browser.texts("td.main")), browser.texts("td.main")
+
+        browser.keys("jj")  # by keyboard: the focus stays with its trace while others come
+        focused = browser.run("return document.activeElement.dataset.key")
+        assert focused, "a row has the focus"
+        application.distance_trace(host, 10)
+        cupola.until(lambda: len(browser.all("tbody tr")) >= 5, "one more trace")
+        assert browser.run("return document.activeElement.dataset.key") == focused
         browser.shot("station-traces-1280-light")
-        browser.driver.find_element(By.TAG_NAME, "body").send_keys("j", Keys.ENTER)
-        cupola.until(lambda: browser.all(".row"), "a trace opened by keyboard")
-        browser.driver.get(base + "#/logs")
-        cupola.until(lambda: browser.all("tbody tr"), "log records")
+        browser.keys(Keys.ENTER)
+        cupola.until(lambda: browser.all(".row"), "the trace opened by keyboard")
+        assert focused in browser.driver.current_url
+        browser.keys("j", Keys.ENTER)
+        browser.see(".span-panel h2")
+        assert "span=" in browser.driver.current_url
+        browser.driver.refresh()  # the address keeps what was selected
+        browser.see(".span-panel h2")
+        browser.keys(Keys.ESCAPE)
+        cupola.until(lambda: browser.run("return document.querySelector('.span-panel').hidden"), "the panel closed")
+        browser.keys(Keys.ESCAPE)
+        cupola.until(lambda: browser.driver.current_url.endswith("#/traces"), "back to the list")
+
+        browser.see("tbody tr")
+        browser.keys("/")
+        cupola.until(lambda: browser.run("return document.activeElement.type") == "search", "the search field")
+        browser.keys("nothing like it")
+        cupola.until(lambda: "Nothing matches" in "".join(browser.texts(".empty")), "the empty result")
+        browser.keys(Keys.ESCAPE, "?")
+        browser.see("dialog#keys")
+        browser.shot("station-keys-1280-light")
+        browser.keys(Keys.ESCAPE)
+
+        browser.keys("gl")
+        cupola.until(lambda: browser.all("table.logs tbody tr"), "log records, by g and l")
         browser.shot("station-logs-1280-light")
-        browser.driver.get(base + "#/metrics")
-        cupola.until(lambda: [e for e in browser.all(".chart h3") if e.text == "incoming.requests"] and browser.all(".chart path.series"), "a chart")
+        browser.keys("gm")
+        cupola.until(lambda: "incoming.requests" in browser.texts(".chart h3") and browser.all(".chart path.series"), "a chart")
+        cupola.until(lambda: [t for t in browser.texts(".chart .axis") if t.endswith("ms") or t.endswith("µs")], "durations in ms, though sent in seconds")
         browser.shot("station-metrics-1280-light")
-        browser.driver.get(base + "#/receiver")
-        assert "http/protobuf" in browser.text("main")
-        browser.driver.get(base + "#/overview")
-        cupola.until(lambda: len(browser.all(".tile")) >= 4, "services")
+        reply = cupola.request(host.ports["otlp_http"], "/v1/traces", method="POST", body="<xml>", headers={"Content-Type": "text/xml"})
+        assert reply.status == 415
+        browser.keys("gr")
+        cupola.until(lambda: "http/protobuf" in browser.text("main") and "Content-Type: expected" in browser.text("main"), "what arrived and what was wrong")
+        browser.shot("station-receiver-1280-light")
+        browser.keys("go")
+        cupola.until(lambda: len(browser.all("table.services-table tbody tr")) >= 4 and browser.all(".headline"), "services")
         browser.shot("station-overview-1280-light")
-        assert not browser.errors(), browser.errors()
+        browser.keys("p")
+        cupola.until(lambda: "paused" in browser.text("#live"), "the pause")
+        application.distance_trace(host, 10)
+        cupola.until(lambda: "more has arrived" in browser.text("#notice"), "what the pause holds back is said")
+        errors = browser.errors()
+        assert not errors, errors
+        host.stop()
+        cupola.until(lambda: "does not answer" in browser.text("#notice"), "the lost connection is said")
+        browser.shot("station-lost-1280-light")
+
+
+def test_a_trace_of_ten_thousand_spans_is_usable():
+    with application.start() as host, Browser() as browser:
+        spans = [span(1, 1, name="root", length=20_000_000)]
+        spans += [span(1, i, parent=max(1, i - 1) if i < 60 else i % 50 + 1, start=i * 1000, length=2000) for i in range(2, 10_001)]
+        for i in range(0, len(spans), 2500):
+            send_spans(host, spans[i:i + 2500])
+        send_spans(host, [span(2, 1, parent=9, name="orphan"), span(3, 1, parent=2), span(3, 2, parent=1)])
+        browser.go(host, f"#/traces/{1:032x}")
+        cupola.until(lambda: "10\u2009000 spans" in browser.text(".summary"), "all spans")
+        assert 10 < len(browser.all(".row")) < 400, len(browser.all(".row"))
+        browser.run("document.querySelector('.scroller').scrollTop = 1e9")
+        cupola.until(lambda: browser.run("return [...document.querySelectorAll('.row')].some(r => r.getAttribute('aria-posinset') === '10000')"), "the last row")
+        browser.keys("/step 7777", Keys.ENTER)
+        cupola.until(lambda: "step 7777" in browser.text(".span-panel h2"), "the span that was looked for")
+        assert len(browser.all(".row")) < 400
+        row = browser.run("const r = document.querySelector('.row[aria-selected=true]').getBoundingClientRect(); return [r.top, r.bottom, innerHeight]")
+        assert 0 < row[0] and row[1] <= row[2], row
+        browser.shot("station-large-1280-light")
+        browser.go(host, f"#/traces/{2:032x}")
+        cupola.until(lambda: "its parent has not arrived" in "".join(browser.texts(".row")), "the orphan says so")
+        browser.go(host, f"#/traces/{3:032x}")
+        cupola.until(lambda: len(browser.all(".row")) == 2, "a cycle of parents, each once")
+        browser.go(host, f"#/traces/{4:032x}")
+        cupola.until(lambda: "This trace is not here" in browser.text(".empty"), "a trace that is not here")
+        send_spans(host, [span(4, 1)])
+        cupola.until(lambda: len(browser.all(".row")) == 1, "and then it comes")
+        errors = browser.errors()
+        assert not errors, errors
 
 
 def test_the_pages_fit_a_phone_and_the_dark():
@@ -155,13 +256,14 @@ def test_the_pages_fit_a_phone_and_the_dark():
                 ask(browser, host).send_keys(Keys.ENTER)
                 browser.see("#trace-link")
                 cupola.until(lambda: len(browser.all(".services li")) == 4, "four services")
-                for page in (None, "#/traces", "#/logs", "#/metrics", "#/overview"):
+                trace = "#" + browser.see("#trace-link").get_attribute("href").split("#")[1]
+                for page, there in ((None, "#distance"), ("#/traces", "tbody tr"), (trace, ".row"), ("#/logs", "tbody tr"), ("#/metrics", ".chart path.series"), ("#/overview", "tbody tr"), ("#/receiver", "tbody tr")):
                     if page:
-                        browser.driver.get(f"http://127.0.0.1:{host.ports['page']}/{page}")
-                        cupola.until(lambda: browser.all("main h1"), page)
+                        browser.go(host, page)
+                        cupola.until(lambda: browser.all(there), page)
                     wide = browser.driver.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
                     assert wide <= 0, (width, page, f"{wide} pixels too wide")
-                    browser.shot(f"{'app' if not page else 'station-' + page[2:]}-{width}-{'dark' if dark else 'light'}")
+                    browser.shot(f"{'app' if not page else 'station-trace' if page == trace else 'station-' + page[2:]}-{width}-{'dark' if dark else 'light'}")
 
 
 if __name__ == "__main__":

@@ -726,6 +726,35 @@ START_TEST(filters_choose_and_wrong_ones_are_told)
 }
 END_TEST
 
+START_TEST(a_trace_is_named_by_its_root_and_lists_services_by_time)
+{
+	struct fake_request *rq;
+
+	post_json(
+		"/v1/traces",
+		"{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":"
+		"{\"stringValue\":\"late\"}}]},\"scopeSpans\":[{\"spans\":[{\"traceId\":\"" ID
+		"\",\"spanId\":\"0102030405060702\",\"parentSpanId\":\"0102030405060701\",\"name\":\"inner\","
+		"\"startTimeUnixNano\":\"2000\",\"endTimeUnixNano\":\"2500\"}]}]}]}");
+	ck_assert_ptr_nonnull(
+		strstr(ask_page("/api/traces")->body, "\"complete\":false"));
+	post_json(
+		"/v1/traces",
+		"{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":"
+		"{\"stringValue\":\"early\"}}]},\"scopeSpans\":[{\"spans\":[{\"traceId\":\"" ID
+		"\",\"spanId\":\"0102030405060701\",\"name\":\"GET\",\"startTimeUnixNano\":\"1000\","
+		"\"endTimeUnixNano\":\"3000\",\"attributes\":[{\"key\":\"url.path\",\"value\":"
+		"{\"stringValue\":\"/cart\"}}]}]}]}]}");
+	rq = ask_page("/api/traces");
+	ck_assert_msg(strstr(rq->body,
+	                     "\"name\":\"GET\",\"path\":\"/cart\",\"service\":\"early\","
+	                     "\"services\":[\"early\",\"late\"]") != NULL,
+	              "%s", rq->body);
+	ck_assert_ptr_nonnull(strstr(rq->body, "\"durationNano\":\"2000\""));
+	ck_assert_ptr_nonnull(strstr(rq->body, "\"complete\":true"));
+}
+END_TEST
+
 START_TEST(follow_tells_what_is_there_and_then_what_comes)
 {
 	struct fake_request *rq;
@@ -821,6 +850,7 @@ main(void)
 	tc = tcase_create("asking");
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, filters_choose_and_wrong_ones_are_told);
+	tcase_add_test(tc, a_trace_is_named_by_its_root_and_lists_services_by_time);
 	tcase_add_test(tc, follow_tells_what_is_there_and_then_what_comes);
 	tcase_add_test(tc, events_tell_that_something_arrived);
 	tcase_add_test(tc, the_page_is_served_beside_the_api);

@@ -39,15 +39,18 @@ export function worldMap(figure) {
   const title = svg("title", {}, "World map");
   const picture = svg("svg", { viewBox: `0 0 ${360 * SCALE} ${180 * SCALE}`, role: "img", preserveAspectRatio: "xMidYMid slice" }, title, graticule(), Object.values(layers));
   figure.append(picture);
-  let farthest = 0; // latitude of the place, either side
+  let north = 0; // latitudes that must be seen
+  let south = 0;
 
-  /* Wide windows show the whole width and cut the poles, unless the place is there. */
+  /* Wide windows show the whole width and cut a pole, or both: that at which nothing is drawn. */
   function fit() {
     const { clientWidth: width, clientHeight: height } = picture;
     if (!width || !height) return;
-    const shown = (180 * height) / width; // degrees to either side of the equator
-    const slice = width >= 2 * height && farthest < shown - 4;
-    picture.setAttribute("preserveAspectRatio", slice ? "xMidYMid slice" : "xMidYMid meet");
+    const shown = (360 * height) / width; // degrees from top to bottom
+    const fits = (top) => north < top - 2 && south > top - shown + 2;
+    const align = fits(shown / 2) ? "Mid" : fits(90) ? "Min" : fits(shown - 90) ? "Max" : "";
+    const slice = width >= 2 * height && align;
+    picture.setAttribute("preserveAspectRatio", slice ? `xMidY${align} slice` : "xMidYMid meet");
     picture.style.setProperty("--u", (360 * SCALE) / (slice ? width : Math.min(width, 2 * height)));
   }
   new ResizeObserver(fit).observe(picture);
@@ -79,14 +82,18 @@ export function worldMap(figure) {
     },
 
     place(point, name) {
-      farthest = Math.abs(point[1]);
-      fit();
       fill(layers.place, mark(point, name, svg("circle", { class: "place-dot", r: 5 })));
     },
 
     /** `run` draws the line as it runs; without it the line just moves along. */
     line(from, to, run) {
-      const line = svg("path", { class: run ? "geodesic run" : "geodesic", pathLength: 1, d: paths(greatCircle(from, to)) });
+      const points = greatCircle(from, to);
+      const line = svg("path", { class: run ? "geodesic run" : "geodesic", pathLength: 1, d: paths(points) });
+      if (run) {
+        north = Math.max(56, ...points.map((p) => p[1]));
+        south = Math.min(-56, ...points.map((p) => p[1]));
+        fit();
+      }
       if (run) fill(layers.line, line);
       else if (layers.line.firstChild) layers.line.firstChild.setAttribute("d", line.getAttribute("d"));
     },

@@ -9,7 +9,7 @@ const LEFT = 58;
 const TOP = 10;
 const BOTTOM = 20;
 const NAMED = 4; // lines that are named at their end; more get a list below
-const NAMES = 150;
+const NAMES = 172;
 const LINE_HEIGHT = 15;
 const MAX_LEGEND = 8;
 
@@ -56,6 +56,7 @@ export function chart({ title, detail, lines, unit = "", perSecond = false, whol
   const low = values.reduce((m, v) => Math.min(m, v), 0);
   const most = values.reduce((m, v) => Math.max(m, v), low);
   const write = formatter(unit, perSecond, Math.max(Math.abs(low), most));
+  const say = (v) => formatter(unit, perSecond, v)(v);
   const named = lines.length <= NAMED && width >= 380;
   const right = named ? NAMES : 10;
   const tick = step((most > low ? most - low : 1) / write.scale, whole) * write.scale;
@@ -76,7 +77,7 @@ export function chart({ title, detail, lines, unit = "", perSecond = false, whol
     h("p", { title: detail }, detail || "\u00a0"),
     svg(
       "svg",
-      { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": `${title}: ${ends.map((e) => `${e.label} ${write(e.end[1])}`).join(", ")}` },
+      { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": `${title}: ${ends.map((e) => `${e.label} ${say(e.end[1])}`).join(", ")}` },
       grid,
       svg("text", { class: "axis", x: LEFT, y: HEIGHT - 3 }, clock(from)),
       svg("text", { class: "axis", x: width - right, y: HEIGHT - 3, "text-anchor": "end" }, clock(to)),
@@ -86,14 +87,14 @@ export function chart({ title, detail, lines, unit = "", perSecond = false, whol
       ]),
       named &&
         spread(ends).map((e) =>
-          svg("text", { class: "name", x: width - right + 8, y: e.at + 4, style: { "--colour": e.colour } }, svg("title", {}, e.label), svg("tspan", { class: "value" }, write(e.end[1])), ` ${cut(e.label, 19)}`),
+          svg("text", { class: "name", x: width - right + 8, y: e.at + 4, style: { "--colour": e.colour } }, svg("title", {}, e.label), svg("tspan", { class: "value" }, say(e.end[1])), ` ${cut(e.label, 27 - say(e.end[1]).length)}`),
         ),
     ),
     !named &&
       h(
         "ul",
         { class: "legend" },
-        ends.slice(0, MAX_LEGEND).map(({ label, colour, end }) => h("li", { style: { "--colour": colour } }, h("span", { class: "key", title: label }, label), h("span", { class: "number" }, write(end[1])))),
+        ends.slice(0, MAX_LEGEND).map(({ label, colour, end }) => h("li", { style: { "--colour": colour } }, h("span", { class: "key", title: label }, label), h("span", { class: "number" }, say(end[1])))),
         lines.length > MAX_LEGEND && h("li", { class: "count" }, `and ${lines.length - MAX_LEGEND} more`),
       ),
   );

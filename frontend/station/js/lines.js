@@ -52,14 +52,25 @@ function percentiles(list, share) {
   return list.map(({ p, buckets }) => [p.time, buckets.some((n) => n > 0) ? percentile(buckets, p.bounds, share) : null]);
 }
 
+/** The keys in which some of these objects differ. */
+const differing = (objects) => [...new Set(objects.flatMap(Object.keys))].filter((key) => new Set(objects.map((o) => show(o[key] ?? ""))).size > 1);
+
+/* By what instances of one service are told apart, the shortest first. */
+const INSTANCE = ["process.pid", "host.name", "service.instance.id"];
+
 /** Names a line by its service and by those attributes in which the lines of one chart differ. */
 function labels(list) {
   const services = new Set(list.map((s) => s.service));
-  const keys = [...new Set(list.flatMap((s) => Object.keys(s.attributes)))].filter((key) => new Set(list.map((s) => show(s.attributes[key] ?? ""))).size > 1);
-  return (s) => {
+  const keys = differing(list.map((s) => s.attributes));
+  const name = (s) => {
     const parts = keys.filter((key) => key in s.attributes).map((key) => show(s.attributes[key]));
     return [services.size > 1 || !parts.length ? s.service : "", ...parts].filter(Boolean).join(" · ");
   };
+  const resources = differing(list.map((s) => s.resource));
+  const instance = INSTANCE.find((key) => resources.includes(key));
+  const names = list.map(name);
+  const shared = (n) => names.indexOf(n) !== names.lastIndexOf(n);
+  return (s) => (instance && shared(name(s)) ? `${name(s)} · ${instance.split(".").pop()} ${show(s.resource[instance])}` : name(s));
 }
 
 export function linesOf(list) {

@@ -16,6 +16,7 @@ const SPAN_MS = 15 * 60000;
 const LIMIT = 20000;
 const MAX_CHARTS = 60;
 const MAX_LINES = 40; // of one chart
+const HOST = "cupola"; // what the host tells of itself comes last
 const CARD = 420; // pixels that a chart wants at least
 const PAD = 26;
 
@@ -68,7 +69,8 @@ function card(name, list, from, to, width) {
 
 function draw() {
   const all = [...held.streams.values()].filter((s) => !current.q || s.name.toLowerCase().includes(current.q.toLowerCase()));
-  const names = [...new Set(all.map((s) => s.name))].sort();
+  const own = new Set(all.filter((s) => s.service === HOST).map((s) => s.name));
+  const names = [...new Set(all.map((s) => s.name))].sort((a, b) => own.has(a) - own.has(b) || (a < b ? -1 : 1));
   counted.textContent = `${number(names.length)} ${names.length === 1 ? "metric" : "metrics"}, the last 15 minutes${held.capped ? `, the newest ${number(LIMIT)} points` : ""}${names.length > MAX_CHARTS ? `; the first ${MAX_CHARTS} are drawn` : ""}`;
   if (!names.length) return void fill(charts, held.streams.size || current.service ? nothingMatches() : nothingYet("metrics"));
   const times = all.flatMap((s) => [s.points[0].time, s.points[s.points.length - 1].time]);
@@ -89,7 +91,7 @@ function draw() {
 
 async function load() {
   await fetchNew();
-  if (charts.isConnected) draw();
+  if (charts.clientWidth) draw();
 }
 
 function change(part) {
@@ -109,11 +111,12 @@ export async function render(main, { query }) {
   counted = h("span", { class: "count number" });
   choice = serviceChoice(query.service, (name) => change({ service: name }));
   fill(main, h("div", { class: "bar" }, h("h1", {}, "Metrics"), searchField(query.q, "find by name", (q) => change({ q })), choice.element, counted), charts);
-  let width = charts.clientWidth;
+  const mine = charts;
+  let width = 0;
   new ResizeObserver(() => {
-    if (charts.clientWidth === width || !held.streams.size) return;
+    if (mine !== charts || !charts.clientWidth || charts.clientWidth === width) return;
     width = charts.clientWidth;
-    draw();
+    if (held.streams.size) draw();
   }).observe(charts);
   choice.load((s) => s.metrics);
   await loading(charts, load);

@@ -72,19 +72,21 @@ export function logs(otlp) {
   }));
 }
 
-/** Streams of points: one per service, scope, name and set of attributes, points in the order of time. */
+/** Streams of points: one per resource, scope, name and set of attributes, points in the order of time. */
 export function series(otlp) {
   const all = new Map();
-  for (const { item, service, scope } of each(otlp, "resourceMetrics", "scopeMetrics", "metrics")) {
+  for (const { item, service, resource, scope } of each(otlp, "resourceMetrics", "scopeMetrics", "metrics")) {
+    const instance = JSON.stringify(resource);
     const type = ["gauge", "sum", "histogram", "exponentialHistogram", "summary"].find((t) => t in item);
     if (!type) continue;
     for (const point of item[type].dataPoints || []) {
       const attrs = attributes(point.attributes);
-      const key = JSON.stringify([service, scope.name, item.name, Object.entries(attrs).sort()]);
+      const key = JSON.stringify([instance, scope.name, item.name, Object.entries(attrs).sort()]);
       if (!all.has(key))
         all.set(key, {
           key,
           service,
+          resource,
           name: item.name,
           unit: item.unit || "",
           description: item.description || "",

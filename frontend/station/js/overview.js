@@ -19,7 +19,7 @@ const ms = (nano) => Number(BigInt(nano) / 1000000n);
 
 function headline(services, minutes) {
   const failing = services.filter((s) => sum(s.failed)).sort((a, b) => sum(b.failed) - sum(a.failed));
-  const quiet = services.length === 1 ? "1 service sends" : `${number(services.length)} services send`;
+  const quiet = services.length === 1 ? "1 service is heard" : `${number(services.length)} services are heard`;
   if (!failing.length) return h("p", { class: "headline good" }, `✓ No request failed in the last ${minutes} minutes. ${quiet}.`);
   const total = sum(failing.map((s) => sum(s.failed)));
   return h(
@@ -85,7 +85,7 @@ function failingRow(t) {
     "tr",
     { tabindex: 0, "data-row": true, onclick: () => (location.hash = address) },
     h("td", { class: "time" }, when(ms(t.startUnixNano))),
-    h("td", { class: "main" }, h("a", { href: address, tabindex: -1 }, t.name || "(no name)"), " ", service(t.service)),
+    h("td", { class: "main" }, h("a", { href: address, tabindex: -1 }, [t.name || "(no name)", t.path].filter(Boolean).join(" ")), " ", service(t.service)),
     h("td", { class: "right number" }, h("span", { class: "bad" }, `⚠ ${number(t.errors)}`)),
     h("td", { class: "right number" }, duration(t.durationNano)),
   );
@@ -112,7 +112,7 @@ async function load(root) {
   if (!sections?.headline.isConnected) makeSections(root);
   const slots = Math.max(0, ...services.map((s) => s.requests.length));
   fill(sections.headline, headline(services, Math.round((slots * slotSeconds) / 60) || 10));
-  services.sort((a, b) => sum(b.failed) - sum(a.failed) || (a.name < b.name ? -1 : 1));
+  services.sort((a, b) => sum(b.failed) - sum(a.failed) || (b.spans > 0) - (a.spans > 0) || (a.name < b.name ? -1 : 1));
   keyed(sections.services, services.slice(0, MANY), (s) => s.name, (s) => [s.requests, s.failed, s.p95Nano, s.spans, s.logs].join(), (s) => serviceRow(s, slotSeconds));
   sections.more.textContent = services.length > MANY ? `and ${number(services.length - MANY)} more services` : "";
   keyed(sections.failing, traces.length ? traces : none("No trace with an error is held."), (t) => t.traceId || "none", (t) => t.seq, failingRow);
@@ -120,7 +120,7 @@ async function load(root) {
   keyed(sections.warnings, bad.length ? bad : none("No warning and no error is held."), (r) => (r.none ? "none" : [r.time, r.service, r.spanId, r.body].join()), () => "", warningRow);
   const evicted = store.spans.evicted + store.logs.evicted + store.metrics.evicted;
   sections.held.textContent =
-    `${number(store.traces)} traces, ${number(store.spans.held)} spans, ${number(store.logs.held)} log records, ${number(store.metrics.held)} metrics in ${bytes(store.bytes)} of ${bytes(store.budget)}` +
+    `${number(store.traces)} ${store.traces === 1 ? "trace" : "traces"}, ${number(store.spans.held)} spans, ${number(store.logs.held)} log records, ${number(store.metrics.held)} metrics in ${bytes(store.bytes)} of ${bytes(store.budget)}` +
     (evicted ? `; ${number(evicted)} of the oldest have been evicted to make room` : "");
 }
 

@@ -21,7 +21,7 @@ export function sparkline(values, { kind = "bars", label }) {
   };
   return svg(
     "svg",
-    { class: `sparkline ${kind}`, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label },
+    { class: `sparkline ${kind}`, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
     svg("line", { class: "base", x1: 0, x2: WIDTH, y1: HEIGHT - 0.5, y2: HEIGHT - 0.5 }),
     kind === "bars" ? bars() : line(),
   );

@@ -18,7 +18,7 @@ function row(trace, longest) {
     "tr",
     { tabindex: 0, "data-row": true, onclick: () => (location.hash = address) },
     h("td", { class: "time" }, when(Number(BigInt(trace.startUnixNano) / 1000000n))),
-    h("td", { class: "main" }, h("a", { href: address, tabindex: -1 }, trace.name || "(no name)"), !trace.complete && h("span", { class: "count", title: "the root span has not arrived" }, " · without its root")),
+    h("td", { class: "main" }, h("a", { href: address, tabindex: -1 }, [trace.name || "(no name)", trace.path].filter(Boolean).join(" ")), !trace.complete && h("span", { class: "count", title: "the root span has not arrived" }, " · without its root")),
     h("td", { class: "wide-only" }, trace.services.slice(0, SERVICES_SHOWN).map(service), trace.services.length > SERVICES_SHOWN && h("span", { class: "count" }, `and ${trace.services.length - SERVICES_SHOWN} more`)),
     h("td", { class: "right number" }, number(trace.spans)),
     h("td", { class: "right number" }, trace.errors ? h("span", { class: "bad" }, `⚠ ${number(trace.errors)}`) : ""),

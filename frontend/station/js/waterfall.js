@@ -9,6 +9,7 @@ const ROW = 26;
 const SPARE = 12; // rows that exist above and below what is in sight
 const INDENT = 14;
 const DEEPEST = 168; // pixels of indentation at most: names stay readable in deep traces
+const DEEPEST_NARROW = 56;
 
 /** The duration stands where there is room: behind the bar, before it, or at its end inside. */
 const side = (left, width) => (left + width < 86 ? "behind" : left > 14 ? "before" : "inside");
@@ -64,6 +65,7 @@ function minimap(rows, scale, scroller) {
   return canvas;
 }
 
+/* The line hangs from the head, which stays, and is as long as the window. */
 function hoverLine(waterfall) {
   const line = h("div", { class: "hover-line", hidden: true });
   waterfall.addEventListener("pointermove", (event) => {
@@ -79,10 +81,12 @@ function hoverLine(waterfall) {
 /** { element, focus(id), mark(id), move(by), match(Set of ids or null) }; onselect(id) when a row is opened. */
 export function waterfall(rows, scale, onselect) {
   const deepest = rows.reduce((m, s) => Math.max(m, s.depth), 1);
-  const indent = Math.min(INDENT, DEEPEST / deepest);
+  const indent = Math.min(INDENT, (window.innerWidth > 760 ? DEEPEST : DEEPEST_NARROW) / deepest);
   const list = h("div", { class: "rows", role: "tree", "aria-label": "spans", style: { height: `${rows.length * ROW}px`, "--step": `${Math.max(1, indent)}px` } });
-  const scroller = h("div", { class: "scroller" }, axis(scale), list);
-  const element = h("div", { class: "waterfall" }, minimap(rows, scale, scroller), scroller);
+  const scroller = h("div", { class: "scroller" });
+  const head = h("div", { class: "waterfall-head" }, minimap(rows, scale, scroller), axis(scale));
+  scroller.append(head, list);
+  const element = h("div", { class: "waterfall" }, scroller);
   const index = new Map(rows.map((span, i) => [span.id, i]));
   const shown = new Map();
   let selected = "";
@@ -143,16 +147,16 @@ export function waterfall(rows, scale, onselect) {
 
   function reveal(i) {
     const top = i * ROW;
-    const head = element.querySelector(".axis-row").offsetHeight;
+    const room = scroller.clientHeight - head.offsetHeight;
     if (top < scroller.scrollTop) scroller.scrollTop = top;
-    else if (top + ROW + head > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = top + ROW + head - scroller.clientHeight;
+    else if (top + ROW > scroller.scrollTop + room) scroller.scrollTop = top + ROW - room;
     show();
     return shown.get(i);
   }
 
   scroller.addEventListener("scroll", show, { passive: true });
   new ResizeObserver(show).observe(scroller);
-  scroller.append(hoverLine(scroller));
+  head.append(hoverLine(scroller));
 
   const at = () => index.get(document.activeElement?.dataset?.span) ?? index.get(selected) ?? -1;
   return {
