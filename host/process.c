@@ -447,6 +447,7 @@ collect(struct process *process, unsigned serial, struct worker_boot *boot)
 		p->last_generation = plugin->last_generation;
 		p->failed = plugin->failed;
 		p->crash = plugin->pending_crash;
+		p->own = plugin->own_conf;
 	}
 }
 

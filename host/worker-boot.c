@@ -38,14 +38,15 @@ plugins_to_json(const struct worker_boot *boot)
 
 	for (size_t i = 0; i < boot->n_plugins; i++) {
 		const struct worker_plugin *p = &boot->plugins[i];
+		json_t *item = json_pack(
+			"{s:s,s:s,s:s?,s:i,s:i,s:s?,s:s?}", "name", p->name,
+			"instance_id", p->instance_id, "start_from", p->start_from,
+			"generation", p->generation, "last_generation",
+			p->last_generation, "failed", p->failed, "crash", p->crash);
 
-		json_array_append_new(array, json_pack("{s:s,s:s,s:s?,s:i,s:i,s:s?,s:s?}",
-		                                       "name", p->name, "instance_id",
-		                                       p->instance_id, "start_from",
-		                                       p->start_from, "generation",
-		                                       p->generation, "last_generation",
-		                                       p->last_generation, "failed",
-		                                       p->failed, "crash", p->crash));
+		if (p->own)
+			json_object_set_new(item, "own", host_plugin_to_json(p->own));
+		json_array_append_new(array, item);
 	}
 	return array;
 }
@@ -123,7 +124,7 @@ worker_sockets_from_json(const struct json_t *array, struct worker_socket **sock
 static int
 plugins_from_json(const json_t *array, struct worker_boot *boot)
 {
-	const json_t *item;
+	const json_t *item, *own;
 	size_t i;
 
 	json_array_foreach(array, i, item)
@@ -138,7 +139,9 @@ plugins_from_json(const json_t *array, struct worker_boot *boot)
 		p->last_generation = number_of(item, "last_generation");
 		p->failed = text_of(item, "failed");
 		p->crash = text_of(item, "crash");
-		if (!p->name || !p->instance_id)
+		own = json_object_get(item, "own");
+		if (!p->name || !p->instance_id ||
+		    (own && host_plugin_from_json(own, &p->own, NULL) < 0))
 			return -EBADMSG;
 	}
 	return 0;
@@ -220,6 +223,7 @@ worker_boot_free(struct worker_boot *boot)
 		free(p->start_from);
 		free(p->failed);
 		free(p->crash);
+		host_plugin_free(p->own);
 	}
 	free(boot->plugins);
 	host_conf_free(boot->conf);

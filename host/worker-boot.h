@@ -67,6 +67,7 @@
 #include <otel/error.h>
 
 struct host_conf;
+struct host_plugin;
 struct json_t;
 
 /* A listening socket, non-blocking, one for each plugin, address and loop. Owned by the worker. */
@@ -80,13 +81,14 @@ struct worker_socket {
 };
 
 struct worker_plugin {     /* what the master remembers of a plugin of this process */
-	char *name;        /* find the rest by host_conf_plugin() */
+	char *name;
 	char *instance_id; /* service.instance.id: a UUID, kept over reload and restart */
 	char *start_from; /* the kept copy to load instead of the configured path; NULL: the path */
 	int generation;      /* the number of start_from; 0 without one */
 	int last_generation; /* the highest number so far; what is loaded next is one more */
 	char *failed; /* why it must not be loaded and answers 503; NULL: load it */
 	char *crash; /* the text of the last crash, to be emitted once as a log record; NULL: none */
+	struct host_plugin *own; /* its section, when `dev` brought it; NULL: the one in the file */
 };
 
 struct worker_boot {

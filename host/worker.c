@@ -140,12 +140,15 @@ start_plugin(struct worker *worker, void *arg)
 
 /* A copy of its own, because mounts outlive a configuration. */
 static struct host_plugin *
-section_of(const struct worker *worker, const char *name)
+section_of(const struct worker *worker, const struct worker_plugin *boot)
 {
-	const struct host_plugin *conf = host_conf_plugin(worker->conf, name);
+	const struct host_plugin *conf = boot->own;
 	struct host_plugin *copy = NULL;
-	json_t *json = conf ? host_plugin_to_json(conf) : NULL;
+	json_t *json;
 
+	if (!conf)
+		conf = host_conf_plugin(worker->conf, boot->name);
+	json = conf ? host_plugin_to_json(conf) : NULL;
 	if (json && host_plugin_from_json(json, &copy, NULL) < 0)
 		copy = NULL;
 	json_decref(json);
@@ -161,7 +164,7 @@ start_plugins(struct worker *worker, struct otel_error *err)
 	atomic_store(&worker->n_starting, (int)worker->boot->n_plugins);
 	for (size_t i = 0; r == 0 && i < worker->boot->n_plugins; i++) {
 		const struct worker_plugin *boot = &worker->boot->plugins[i];
-		struct host_plugin *conf = section_of(worker, boot->name);
+		struct host_plugin *conf = section_of(worker, boot);
 		struct mounted *mounted;
 
 		if (!conf)

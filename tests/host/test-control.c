@@ -388,7 +388,7 @@ START_TEST(a_worker_reads_what_the_master_wrote)
 	struct worker_socket socket_info = {
 		plugin, label, address, 5000, 1, STDIN_FILENO
 	};
-	struct worker_plugin known = { plugin, id, copy, 3, 4, NULL, NULL };
+	struct worker_plugin known = { plugin, id, copy, 3, 4, NULL, NULL, NULL };
 	struct worker_boot boot = { .process = process,
 		                    .restarts = 2,
 		                    .control_fd = 0,

@@ -2,6 +2,7 @@
 """The master and the commands: starting, refusing, SIGHUP, watching, stopping, new services."""
 
 import contextlib
+import http.client
 import os
 import pwd
 import re
@@ -517,6 +518,19 @@ def test_a_new_service_is_built_loaded_watched_and_unloaded():
             with open(source, "w") as f:
                 f.write("a mistake\n" + text)
             assert cupola.request(port, "/?name=you").text == "Hello, dear you!\n"
+            # What it does to itself, it does for a moment: the next process has it too.
+            pid = it.plugin("my-service")["pid"]
+            with open(source, "w") as f:
+                f.write(text.replace("char text[256];", "char text[256];\n\n\tif (name && *name == '!')\n\t\tabort();")
+                        .replace("#include <errno.h>", "#include <errno.h>\n#include <stdlib.h>"))
+            cupola.until(lambda: cupola.request(port, "/?name=you").text == "Hello, you!\n", "the service that crashes")
+            try:
+                cupola.request(port, "/?name=!")
+            except (OSError, http.client.HTTPException):
+                pass
+            cupola.until(lambda: it.plugin("my-service")["pid"] not in (0, None, pid), "the process to be back")
+            assert cupola.request(port, "/?name=you").text.endswith("you!\n")
+            assert it.get("one", "/").status == 200
         finally:
             dev.terminate()
             dev.communicate(timeout=cupola.PATIENCE)
