@@ -3,6 +3,9 @@
  * A thread that looks at the loops' beats. The same odd beat for stall_report_ms is a fiber that does not give
  * its loop back: what it is doing is told once, by name and line. After stall_kill_ms that thread is made
  * to crash where it stands, and the process starts anew without those requests.
+ *
+ * Time during which this thread did not run either is nobody's stall: the process was stopped by a signal
+ * or a debugger, or the machine had no memory for it.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -98,6 +101,19 @@ look(struct watchdog *dog, size_t i)
 	}
 }
 
+/* After a wait of every_ms that began at `since_ns`: leaves out what it took too long. */
+static void
+forgive(struct watchdog *dog, uint64_t since_ns, int64_t every_ms)
+{
+	uint64_t waited = host_now_ns() - since_ns,
+		 wanted = (uint64_t)every_ms * 1000000u;
+
+	if (waited < 2 * wanted)
+		return;
+	for (size_t i = 0; i < dog->worker->n_loops; i++)
+		dog->watched[i].since_ns += waited - wanted;
+}
+
 static void *
 watch(void *arg)
 {
@@ -110,6 +126,7 @@ watch(void *arg)
 		every_ms = 1000;
 	pthread_mutex_lock(&dog->lock);
 	while (!dog->is_ending) {
+		uint64_t since_ns = host_now_ns();
 		struct timespec until;
 
 		clock_gettime(CLOCK_MONOTONIC, &until);
@@ -118,6 +135,7 @@ watch(void *arg)
 		until.tv_nsec %= 1000000000;
 		pthread_cond_timedwait(&dog->wake, &dog->lock, &until);
 		pthread_mutex_unlock(&dog->lock);
+		forgive(dog, since_ns, every_ms);
 		for (size_t i = 0; i < dog->worker->n_loops; i++)
 			look(dog, i);
 		pthread_mutex_lock(&dog->lock);

@@ -4,6 +4,9 @@
 import os
 import re
 import shutil
+import signal
+import socket
+import time
 
 import cupola
 from load import Load
@@ -11,6 +14,7 @@ from load import Load
 SERVICE = """
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cupola/service.h>
@@ -36,6 +40,19 @@ __attribute__((noinline)) static int bottomless(volatile int depth)
 
 static volatile int endless = 1;
 
+/* As long as it takes to use so much of a processor. */
+static void work(int ms)
+{
+	struct timespec now, end;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+	end.tv_sec += (end.tv_nsec + ms * 1000000L) / 1000000000L;
+	end.tv_nsec = (end.tv_nsec + ms * 1000000L) % 1000000000L;
+	do
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+}
+
 static int handle(void *self, struct svc_request *req)
 {
 	if (!strcmp(req->path, "/crash"))
@@ -46,6 +63,8 @@ static int handle(void *self, struct svc_request *req)
 		return bottomless(0);
 	while (!strcmp(req->path, "/loop") && endless)
 		;
+	if (!strcmp(req->path, "/work"))
+		work(200);
 	if (!strcmp(req->path, "/block"))
 		usleep(400000);
 	return svc_reply_text(req, 200, "build " BUILD "\\n");
@@ -89,8 +108,18 @@ def build(host, out, name="faulty", start=""):
                                  defines=[f'BUILD="{out}"', f'NAME="{name}"', f"START={start}"])
 
 
-def start(faulty=""):
-    host = cupola.Cupola(CONFIG)
+def thread_ticks(pid, name):
+    """The processor time that a thread has used, in hundredths of a second."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat") as f:
+            head, _, rest = f.read().rpartition(")")
+        if head.partition("(")[2] == name:
+            return int(rest.split()[11]) + int(rest.split()[12])
+    return 0
+
+
+def start(faulty="", stall_kill="1s"):
+    host = cupola.Cupola(CONFIG.replace("stall_kill = 1s", f"stall_kill = {stall_kill}"))
     build(host, "steady", "steady")
     build(host, "faulty", start=faulty)
     return host
@@ -169,6 +198,19 @@ def test_a_stall_is_reported_once_with_its_stack():
         # Without "once" it would be one every 50 ms; another may be a busy machine's own.
         assert host.log().count("has been stalled for") <= 2, host.log()
         assert "faulty.so.c:" in host.log()
+        assert host.plugin("faulty")["pid"] == pid
+
+
+def test_a_process_that_was_stopped_meanwhile_is_not_stalled():
+    with start(stall_kill="2s") as host:
+        pid, began = host.plugin("faulty")["pid"], time.monotonic()
+        with socket.create_connection(("127.0.0.1", host.port("faulty"))) as s:
+            s.sendall(b"GET /work HTTP/1.1\r\nHost: x\r\n\r\n")
+            cupola.until(lambda: thread_ticks(pid, "loop-0") > 2, "the loop to be at work")
+            os.kill(pid, signal.SIGSTOP)
+            cupola.until(lambda: time.monotonic() - began > 4, "longer than a stall may last")
+            os.kill(pid, signal.SIGCONT)
+            assert s.recv(15) == b"HTTP/1.1 200 OK"
         assert host.plugin("faulty")["pid"] == pid
 
 
