@@ -283,6 +283,7 @@ mount_new(const struct site *site, struct host_plugin *conf, const char *instanc
 		mount->name = strdup(conf->name);
 		mount->instance_id = strdup(instance_id ? instance_id : "");
 		host_admission_init(&mount->admission, (unsigned)conf->max_requests);
+		atomic_store(&mount->max_body, (size_t)conf->max_body);
 		pthread_mutex_init(&mount->lock, NULL);
 		pthread_mutex_init(&mount->peek, NULL);
 		atomic_store(&mount->why, "this service is being started\n");
@@ -347,6 +348,7 @@ load(struct mount *mount, const struct load_order *order, mount_report *report_f
 	old = swap(mount, gen, conf);
 	report.swap_ms = host_ms_since(&then);
 	atomic_store(&mount->admission.max, (unsigned)conf->max_requests);
+	atomic_store(&mount->max_body, (size_t)conf->max_body);
 	atomic_store(&mount->state, MOUNT_SERVING);
 	tell_loaded(mount, gen, old, &report);
 	farewell.since = host_now_ns();
@@ -426,6 +428,8 @@ mount_head(struct mount *mount, struct host_loop *loop, struct http_exchange *x)
 	struct generation *gen = atomic_load_explicit(&mount->current,
 	                                              memory_order_acquire);
 
+	/* Not the listener's: a reload may have changed it. */
+	x->max_body = atomic_load_explicit(&mount->max_body, memory_order_relaxed);
 	if (gen)
 		return host_service_head(gen->service, loop, x);
 	http_reply_busy(x, RETRY_AFTER_S, atomic_load(&mount->why));

@@ -60,6 +60,7 @@ struct mount {
 	_Atomic(const char *)
 		why; /* text of the 503; old ones are kept until mount_free */
 	struct host_admission admission;
+	atomic_size_t max_body; /* of a request */
 
 	pthread_mutex_t lock; /* one load at a time */
 	/* guarded by lock: */

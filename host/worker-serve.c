@@ -148,7 +148,6 @@ worker_listen(struct worker *worker, struct mounted *mounted,
 			.serving = serving_of(worker, mount, &sockets[i]),
 			.listen = { .fd = sockets[i].fd,
 			            .label = sockets[i].label,
-			            .max_body = (size_t)mount->conf->max_body,
 			            .owner = mount },
 		};
 
