@@ -40,6 +40,7 @@ struct change {
 	const struct host_plugin *conf; /* NULL: gone */
 	bool move;                      /* other listeners, or another process */
 	bool new;                       /* `plugin` was made for it, sockets and all */
+	bool other_file;                /* the kept copy is of another one */
 	struct worker_socket *sockets;  /* of a move: what it will have */
 	size_t n_sockets;
 };
@@ -127,6 +128,7 @@ add_change(struct plan *plan, struct plugin *plugin, const struct host_plugin *c
 
 	change->plugin = plugin;
 	change->conf = conf;
+	change->other_file = plugin && conf && strcmp(plugin->conf->path, conf->path);
 	return change;
 }
 
@@ -270,18 +272,26 @@ log_answer(json_t *answer, void *arg)
 	free(what);
 }
 
+static bool
+is_empty(const struct master *master, const struct process *process)
+{
+	const struct plugin *plugin;
+
+	LIST_FOREACH (plugin, &master->plugins, link)
+		if (plugin->process == process)
+			return false;
+	return process != master->admin_process;
+}
+
 static void
 stop_if_empty(struct master *master, struct process *process)
 {
-	struct plugin *plugin;
-
-	if (process == master->admin_process)
+	if (!is_empty(master, process))
 		return;
-	LIST_FOREACH (plugin, &master->plugins, link)
-		if (plugin->process == process)
-			return;
 	if (process->worker)
 		worker_stop(process->worker);
+	if (process->next)
+		worker_stop(process->next);
 }
 
 static void
@@ -349,6 +359,11 @@ carry_out(struct master *master, struct plan *plan)
 		struct change *change = &plan->changes[i];
 		struct plugin *plugin = change->plugin;
 
+		if (change->other_file && (plan->all || change->move)) {
+			free(plugin->current
+			             .copy); /* a process that starts takes the file */
+			plugin->current.copy = NULL;
+		}
 		if (!change->conf) {
 			struct process *process = plugin->process;
 
@@ -380,7 +395,12 @@ start_processes(struct master *master, bool all)
 	struct worker *overtaken;
 
 	LIST_FOREACH (process, &master->processes, link) {
-		if (process->worker ? !all : process->was_ready)
+		if (is_empty(master, process))
+			continue; /* it ends */
+		if (!all && process->next)
+			continue; /* on its way */
+		if (process->worker ? !all && !process->worker->retiring
+		                    : process->was_ready)
 			continue; /* serves on, or waits to be started again */
 		overtaken = process->next;
 		process->next = NULL;

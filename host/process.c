@@ -331,6 +331,8 @@ worker_ended(struct worker *worker)
 			master_stop_next(master);
 		else if (!is_used(process))
 			process_free(process);
+		else if (!process->worker && !process->next)
+			restart(process); /* a plugin came back, or the next one died */
 		return;
 	}
 	host_log(HOST_ERROR, "process %s (pid %ld) %s", process->name, (long)worker->pid,
@@ -338,14 +340,14 @@ worker_ended(struct worker *worker)
 	crash_of_worker(worker);
 	process->quick_deaths = young ? process->quick_deaths + 1 : 1;
 	worker_free(worker);
-	if (was_next) {
+	if (was_next && process->worker) {
 		host_log(HOST_ERROR,
 		         "process %s goes on as it was: its replacement did not start",
 		         process->name);
 	} else if (!process->was_ready && process->quick_deaths >= START_TRIES) {
 		master->status = EXIT_FAILURE;
 		master_stop(master, "a process cannot be started");
-	} else if (was_worker) {
+	} else if (was_worker || was_next) {
 		restart(process);
 	}
 }

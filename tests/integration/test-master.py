@@ -32,6 +32,8 @@ static int handle(void *self, struct svc_request *req)
 		svc_log(req->host, OTEL_INFO, "got %s", req->path);
 	if (!strcmp(req->path, "/slow"))
 		svc_sleep(req->host, 1000);
+	if (!strcmp(req->path, "/slower"))
+		svc_sleep(req->host, 4000);
 	return svc_reply_text(req, 200, svc_config(req->host, "text"));
 }
 
@@ -376,6 +378,65 @@ def test_what_all_processes_share_replaces_them_without_losing_a_request():
         assert it.plugin("one")["restarts"] == 0
 
 
+def children(it):
+    """The workers: processes whose parent is the master."""
+    found = set()
+    for entry in os.listdir("/proc"):
+        with contextlib.suppress(OSError, ValueError):
+            with open(f"/proc/{int(entry)}/stat") as f:
+                if int(f.read().rpartition(")")[2].split()[1]) == it.process.pid:
+                    found.add(int(entry))
+    return found
+
+
+def test_a_plugin_that_comes_back_while_its_process_still_ends_is_served():
+    with_two = ONE + "[plugin two]\nlisten = 127.0.0.1:0\nprocess = second\n"
+    it = host(with_two, names=("one", "two"))
+    with it:
+        before = it.plugin("two")["pid"]
+        with socket.create_connection(("127.0.0.1", it.port("two"))) as slow:
+            slow.sendall(b"GET /slower HTTP/1.1\r\nHost: x\r\n\r\n")
+            cupola.until(lambda: it.plugin("two")["in_flight"] == 1, "the request to be in flight")
+            it.write(ONE)
+            applied(it, "plugin two: removed")
+            it.write(with_two)
+            applied(it, "the difference is applied")
+            assert slow.recv(15) == b"HTTP/1.1 200 OK"
+        cupola.until(lambda: it.plugin("two")["pid"] not in (None, before), "another process")
+        answers(it, "two", "default")
+
+
+def test_a_process_without_plugins_ends_with_the_others():
+    it = host(ONE + "[plugin two]\nlisten = 127.0.0.1:0\nprocess = second\n", names=("one", "two"))
+    with it:
+        before = children(it)
+        it.write(ONE.replace("traces = none", "traces = console"))
+        applied(it, "every process is replaced")
+        cupola.until(lambda: not before & children(it), "the old processes' end")
+        cupola.until(lambda: it.plugin("one")["state"] == "serving", "the new process")
+        assert children(it) == {it.plugin("one")["pid"]}
+
+
+def test_another_file_is_loaded_when_every_process_is_replaced():
+    it = host(ONE)
+    with it:
+        cupola.compile_plugin(SERVICE.replace('"default"', '"other"'), it.dir + "/other.so", defines=['NAME="one"'])
+        it.write(ONE.replace("traces = none", "traces = console") + "path = @DIR@/other.so\n")
+        applied(it, "every process is replaced")
+        answers(it, "one", "other")
+
+
+def test_a_changed_max_body_counts_without_a_new_process():
+    it = host(ONE + "max_body = 16\n")
+    with it:
+        assert it.get("one", "/", method="POST", body="x" * 17).status == 413
+        it.write(ONE + "max_body = 32\ntext = changed\n")
+        applied(it, "the difference is applied")
+        answers(it, "one", "changed")
+        assert it.get("one", "/", method="POST", body="x" * 17).status == 200
+        assert it.get("one", "/", method="POST", body="x" * 33).status == 413
+
+
 # ---- --watch ----
 
 def test_a_saved_plugin_is_reloaded():
@@ -469,6 +530,19 @@ def test_an_unknown_plugin_cannot_be_reloaded():
         done = it.command("reload", "two")
         assert done.returncode != 0
         assert 'expected the name of an enabled plugin, found "two"' in done.stderr
+
+
+def test_a_long_message_of_other_letters_arrives():
+    for ascii in ("", "a"):  # so that the message is cut within a letter in one of them
+        folder = tempfile.mkdtemp(prefix=ascii) + "/" + "\u00e4" * 100
+        os.mkdir(folder)
+        plugin("one", folder)
+        it = cupola.Cupola(ONE + f"path = {folder}/one.so\n")
+        with it:
+            os.unlink(folder + "/one.so")
+            out = it.command("reload", "one", timeout=cupola.PATIENCE)
+            assert out.returncode != 0 and "\u00e4" in out.stderr, out
+        shutil.rmtree(os.path.dirname(folder))
 
 
 def test_all_plugins_are_reloaded_without_a_name():
