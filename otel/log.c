@@ -107,7 +107,8 @@ correlate(struct otel_log_data *data, const struct otel_context *context)
 	data->flags = span->flags;
 }
 
-static void
+/* False when the body does not fit: a record without it would say nothing. */
+static bool
 fill(struct log_record *log, struct otel_logger *logger,
      const struct otel_log_record *from, uint64_t time_unix_ns, uint64_t observed_unix_ns)
 {
@@ -126,7 +127,8 @@ fill(struct log_record *log, struct otel_logger *logger,
 	                                          : severity_name(data->severity);
 	data->event_name = from->event_name ? copy_text(log, from->event_name) : "";
 	correlate(data, from->context ? from->context : otel_context_current());
-	otelp_value_copy(&log->arena, &from->body, -1, &data->body);
+	if (!otelp_value_copy(&log->arena, &from->body, -1, &data->body))
+		return false;
 	otelp_attributes_clear(&log->attributes);
 	otelp_attributes_set(&log->attributes, &log->arena, from->attributes,
 	                     from->n_attributes, limits->log_attribute_count,
@@ -134,6 +136,7 @@ fill(struct log_record *log, struct otel_logger *logger,
 	data->attributes = log->attributes.items;
 	data->n_attributes = log->attributes.n;
 	data->dropped_attributes = log->attributes.dropped;
+	return true;
 }
 
 static void
@@ -151,7 +154,11 @@ emit(struct otel_logger *logger, const struct otel_log_record *record,
 		otelp_pipeline_count_no_memory(pipeline, OTEL_SIGNAL_LOGS);
 		return;
 	}
-	fill(log, logger, record, time_unix_ns, observed_unix_ns);
+	if (!fill(log, logger, record, time_unix_ns, observed_unix_ns)) {
+		otelp_pipeline_count_no_memory(pipeline, OTEL_SIGNAL_LOGS);
+		otelp_log_record_release(log);
+		return;
+	}
 	if (!otelp_pipeline_push(pipeline, OTEL_SIGNAL_LOGS, log,
 	                         &logger->scope.provider->quota))
 		otelp_log_record_release(log);

@@ -187,6 +187,21 @@ START_TEST(limits_hold)
 }
 END_TEST
 
+START_TEST(a_body_past_the_bounds_is_a_record_lost_and_counted)
+{
+	static char large[2 << 20];
+	struct otel_log_record record = {
+		.body = otel_value_string_n(large, sizeof large),
+	};
+
+	otel_logger_emit(logger, &record);
+	ck_assert_uint_eq(fake.n_kept[OTEL_SIGNAL_LOGS], 0);
+	ck_assert_uint_eq(fake.no_memory[OTEL_SIGNAL_LOGS], 1);
+	otel_log(logger, OTEL_INFO, "the next one is not harmed");
+	ck_body(emitted(0), "the next one is not harmed");
+}
+END_TEST
+
 START_TEST(nobody_listening_means_nothing_made)
 {
 	ck_assert(otel_logger_enabled(logger, OTEL_DEBUG));
@@ -264,6 +279,7 @@ main(void)
 	tcase_add_test(records, a_record_knows_its_span);
 	tcase_add_test(records, formatted_texts_are_cut_at_1023_bytes);
 	tcase_add_test(records, limits_hold);
+	tcase_add_test(records, a_body_past_the_bounds_is_a_record_lost_and_counted);
 	tcase_add_test(records, nobody_listening_means_nothing_made);
 	tcase_add_test(memory, the_steady_state_allocates_nothing);
 	tcase_add_test(memory, every_allocation_may_fail);
