@@ -18,7 +18,7 @@
 #include "pipeline_priv.h"
 #include "resource_priv.h"
 
-#define MAX_FOUND 64
+#define MAX_FOUND 160
 
 struct findings {
 	struct otelp_arena arena;
@@ -221,9 +221,10 @@ parse_list(struct findings *found, const char *text, struct otel_error *err)
 			return otel_error_set(err, -EINVAL,
 			                      "a value without a key: '%.*s'",
 			                      (int)value_len, value);
-		if (found->n == MAX_FOUND)
-			return otel_error_set(err, -EINVAL, "more than %d attributes",
-			                      MAX_FOUND);
+		if (found->n ==
+		    MAX_FOUND - 1) /* the last place is the service's name's */
+			return otel_error_set(err, -EINVAL,
+			                      "more attributes than there is room for");
 		name = otelp_arena_string(&found->arena, key, key_len);
 		content = otelp_arena_string(&found->arena, value, value_len);
 		if (!name || !content)

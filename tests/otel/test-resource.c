@@ -146,6 +146,25 @@ START_TEST(the_environment_wins_and_the_service_name_over_it)
 }
 END_TEST
 
+/* However many attributes the list has: it is not to crowd out the name. */
+START_TEST(the_service_name_has_its_place)
+{
+	for (int n = 120; n < 165; n++) {
+		struct otel_resource *resource;
+		char list[2000] = "";
+
+		for (int i = 0; i < n; i++)
+			snprintf(list + strlen(list), sizeof list - strlen(list),
+			         "k%d=v,", i);
+		setenv("OTEL_RESOURCE_ATTRIBUTES", list, 1);
+		setenv("OTEL_SERVICE_NAME", "from-name", 1);
+		resource = detect();
+		ck_assert_str_eq(text(resource, "service.name"), "from-name");
+		otel_resource_unref(resource);
+	}
+}
+END_TEST
+
 static const char *const bad[] = { "a=1,b", "=1", "a=%zz", "a=%2" };
 
 START_TEST(a_list_with_a_mistake_is_not_used_and_said)
@@ -213,6 +232,7 @@ main(void)
 	tcase_add_test(merging, schemas_that_differ_leave_none);
 	tcase_add_test(detecting, detection_finds_the_process_and_its_host);
 	tcase_add_test(detecting, the_environment_wins_and_the_service_name_over_it);
+	tcase_add_test(detecting, the_service_name_has_its_place);
 	tcase_add_loop_test(detecting, a_list_with_a_mistake_is_not_used_and_said, 0,
 	                    sizeof bad / sizeof *bad);
 	tcase_add_test(detecting, detectors_can_be_had_one_by_one);
