@@ -20,7 +20,7 @@
 #include "otlp_transfer_priv.h"
 #include "pipeline_priv.h"
 
-enum { BACKOFF_CAP_MS = 5000 };
+enum { BACKOFF_CAP_MS = 5000, SOON_MS = 100 };
 
 /* The first wait; each is half as long again, up to the cap. */
 int otelp_otlp_backoff_ms = 1000;
@@ -31,6 +31,7 @@ struct otelp_otlp_client {
 	char label[200]; /* for messages: the URL without user, password and query */
 	atomic_uint_fast64_t retries;
 	int64_t not_before_ms; /* the receiver asked to be left alone until then */
+	int64_t soon_ms;       /* the least that is waited for one that asks for less */
 	bool odd_answer_said;
 };
 
@@ -61,6 +62,12 @@ next_wait(struct otelp_otlp_client *c, const struct otelp_otlp_answer *answer,
 		if (asked_ms > cap_ms)
 			cap_ms = asked_ms;
 		wait_ms = asked_ms;
+		/* "At once", again and again, is a receiver that is broken or whose clock is behind. */
+		if (asked_ms < c->soon_ms) {
+			wait_ms = jittered(c->soon_ms);
+			if (c->soon_ms < BACKOFF_CAP_MS)
+				c->soon_ms *= 2;
+		}
 	} else {
 		wait_ms = jittered(*backoff_ms);
 	}
@@ -114,6 +121,7 @@ otelp_otlp_client_send(struct otelp_otlp_client *c, const void *body, size_t len
 
 	if (r < 0)
 		return r;
+	c->soon_ms = otelp_otlp_backoff_ms < SOON_MS ? otelp_otlp_backoff_ms : SOON_MS;
 	for (;;) {
 		enum otelp_verdict verdict;
 		CURLcode code;

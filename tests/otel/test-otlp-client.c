@@ -223,6 +223,18 @@ START_TEST(retry_after_is_waited_for)
 }
 END_TEST
 
+/* As is said with 0, or by a receiver whose clock is behind. */
+START_TEST(a_receiver_that_says_at_once_is_not_asked_without_end)
+{
+	otelp_otlp_backoff_ms = 3600 * 1000;
+	START_HTTP({ REPLY, STATUS_REPLY("503", "Retry-After: 0\r\n") });
+	ck_assert_int_eq(send_text("body", 1000), -EIO);
+	ck_assert_uint_ge(atomic_load(&receiver.requests), 2);
+	ck_assert_uint_le(atomic_load(&receiver.requests), 8);
+	finish();
+}
+END_TEST
+
 START_TEST(a_wait_past_the_deadline_is_not_begun_and_holds_for_the_next)
 {
 	int64_t began = otelp_monotonic_ms();
@@ -845,6 +857,7 @@ main(void)
 	tcase_add_loop_test(reply, any_other_status_is_final, 0, N(final));
 	tcase_add_test(reply, retry_after_takes_the_place_of_back_off);
 	tcase_add_test(reply, retry_after_is_waited_for);
+	tcase_add_test(reply, a_receiver_that_says_at_once_is_not_asked_without_end);
 	tcase_add_test(reply,
 	               a_wait_past_the_deadline_is_not_begun_and_holds_for_the_next);
 	tcase_add_test(reply, an_error_s_message_is_told);
