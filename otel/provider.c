@@ -33,16 +33,27 @@ text_equal(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-bool
-otelp_scope_equal(const struct otel_scope_data *a, const struct otel_scope_data *b)
+static bool
+has(const struct otel_scope_data *scope, const struct otel_attribute *attribute)
 {
-	if (!text_equal(a->name, b->name) || !text_equal(a->version, b->version) ||
-	    !text_equal(a->schema_url, b->schema_url) ||
-	    a->n_attributes != b->n_attributes)
+	for (size_t i = 0; i < scope->n_attributes; i++)
+		if (text_equal(scope->attributes[i].key, attribute->key))
+			return otelp_value_equal(&scope->attributes[i].value,
+			                         &attribute->value);
+	return false;
+}
+
+/* As many attributes, and each of the one is in the other: so it has no key twice either. */
+bool
+otelp_scope_equal(const struct otel_scope_data *copy, const struct otel_scope_data *like)
+{
+	if (!text_equal(copy->name, like->name) ||
+	    !text_equal(copy->version, like->version) ||
+	    !text_equal(copy->schema_url, like->schema_url) ||
+	    copy->n_attributes != like->n_attributes)
 		return false;
-	for (size_t i = 0; i < a->n_attributes; i++)
-		if (!text_equal(a->attributes[i].key, b->attributes[i].key) ||
-		    !otelp_value_equal(&a->attributes[i].value, &b->attributes[i].value))
+	for (size_t i = 0; i < copy->n_attributes; i++)
+		if (!has(like, &copy->attributes[i]))
 			return false;
 	return true;
 }
@@ -51,11 +62,12 @@ int
 otelp_provider_init(struct otelp_provider *provider, struct otel_pipeline *pipeline,
                     struct otel_resource *resource, int quota, struct otel_error *err)
 {
-	const struct otel_config *config = otelp_pipeline_config(pipeline);
+	const struct otel_config *config;
 
 	if (!pipeline || !resource)
 		return otel_error_set(err, -EINVAL,
 		                      "provider: needs a pipeline and a resource");
+	config = otelp_pipeline_config(pipeline);
 	memset(provider, 0, sizeof *provider);
 	atomic_init(&provider->refs, 1);
 	atomic_init(&provider->pipeline, pipeline);
@@ -145,13 +157,19 @@ otelp_provider_scope(struct otelp_provider *provider, const struct otel_scope_da
 	made = scope_new(provider, like);
 	if (!made)
 		return NULL;
+	/* What the copy leaves out may have been all that was new. */
+	found = find(first, NULL, &made->data);
+	if (found) {
+		scope_free(made);
+		return found;
+	}
 	for (;;) { /* another thread may have added the same one meanwhile */
 		made->next = first;
 		if (atomic_compare_exchange_weak_explicit(&provider->scopes, &first, made,
 		                                          memory_order_acq_rel,
 		                                          memory_order_acquire))
 			return made;
-		found = find(first, made->next, like);
+		found = find(first, made->next, &made->data);
 		if (found) {
 			scope_free(made);
 			return found;

@@ -67,6 +67,8 @@ otelp_scope_pin(struct otelp_scope **pinned, struct otelp_scope *scope)
 /* Copies of scopes, for whoever keeps them otherwise (meters). */
 bool otelp_scope_copy(struct otelp_arena *arena, const struct otel_scope_data *from,
                       struct otel_scope_data *to);
-bool otelp_scope_equal(const struct otel_scope_data *a, const struct otel_scope_data *b);
+/* Whether a copy is of that scope, in whatever order its attributes were given. */
+bool otelp_scope_equal(const struct otel_scope_data *copy,
+                       const struct otel_scope_data *like);
 
 #endif
