@@ -362,6 +362,12 @@ end_at(struct otel_span *span, uint64_t end_unix_ns)
 	data->dropped_attributes = span->attributes.dropped;
 	data->events = span->events;
 	data->links = span->links;
+	/*
+	 * Nobody else holds it, so nobody asks for its context any more. The values there are freed by
+	 * code of the caller's, which may be unloaded before the exporter is done with the span.
+	 */
+	if (atomic_load_explicit(&span->refs, memory_order_acquire) == 1)
+		otelp_context_clear(&span->context);
 	pipeline = atomic_load_explicit(&provider->pipeline, memory_order_relaxed);
 	if (!pipeline ||
 	    !otelp_pipeline_push(pipeline, OTEL_SIGNAL_TRACES, span, &provider->quota))

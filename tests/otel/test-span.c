@@ -542,6 +542,30 @@ START_TEST(a_span_outlives_its_provider)
 }
 END_TEST
 
+static int n_values_freed;
+
+static void
+count_free(void *value)
+{
+	n_values_freed++;
+}
+
+/* A service frees its values by code of its own, which may be gone when the exporter comes to the span. */
+START_TEST(a_span_in_the_queue_holds_nothing_of_its_context)
+{
+	struct otel_context *context = otel_context_with_value(
+		NULL, otel_context_key_new("k"), NULL, count_free);
+	struct otel_span_options options = { .parent = context };
+	struct otel_span *span = otel_span_start(tracer, "s", &options);
+
+	otel_context_unref(context);
+	ck_assert_int_eq(n_values_freed, 0);
+	otel_span_end(span);
+	ck_assert_uint_eq(fake.n_kept[OTEL_SIGNAL_TRACES], 1);
+	ck_assert_int_eq(n_values_freed, 1);
+}
+END_TEST
+
 START_TEST(tracers_of_one_scope_are_one)
 {
 	struct otel_attribute a = OTEL_STR("k", "v");
@@ -552,6 +576,31 @@ START_TEST(tracers_of_one_scope_are_one)
 	                 otel_tracer_provider_tracer(provider, &one));
 	ck_assert_ptr_ne(otel_tracer_provider_tracer(provider, &one),
 	                 otel_tracer_provider_tracer(provider, &other));
+}
+END_TEST
+
+/* Or a service that asks with each request would grow for ever. */
+START_TEST(a_scope_written_otherwise_is_the_same_scope)
+{
+	struct otel_attribute one[] = { OTEL_STR("a", "1"), OTEL_STR("b", "2") },
+			      turned[] = { OTEL_STR("b", "2"), OTEL_STR("a", "1") },
+			      untidy[] = { OTEL_STR("a", "0"), OTEL_STR("none", NULL),
+		                           OTEL_STR("b", "2"), OTEL_STR(NULL, "x"),
+		                           OTEL_STR("a", "1") };
+	struct otel_scope_data scope = { .name = "x",
+		                         .attributes = one,
+		                         .n_attributes = 2 };
+	struct otel_tracer *first = otel_tracer_provider_tracer(provider, &scope);
+
+	scope.attributes = turned;
+	ck_assert_ptr_eq(otel_tracer_provider_tracer(provider, &scope), first);
+	scope.attributes = untidy;
+	scope.n_attributes = 5;
+	ck_assert_ptr_eq(otel_tracer_provider_tracer(provider, &scope), first);
+	one[0] = OTEL_STR("a", "2");
+	scope.attributes = one;
+	scope.n_attributes = 2;
+	ck_assert_ptr_ne(otel_tracer_provider_tracer(provider, &scope), first);
 }
 END_TEST
 
@@ -698,6 +747,7 @@ main(void)
 	tcase_add_test(data, an_exceptions_own_attributes_win);
 	tcase_add_test(data, ok_is_final_and_unset_is_ignored);
 	tcase_add_test(data, tracers_of_one_scope_are_one);
+	tcase_add_test(data, a_scope_written_otherwise_is_the_same_scope);
 	tcase_add_test(limits, limits_hold_exactly_and_count_what_is_past_them);
 	tcase_add_test(limits,
 	               attributes_without_a_key_are_counted_and_empty_ones_ignored);
@@ -709,6 +759,7 @@ main(void)
 	tcase_add_test(end, null_is_accepted_everywhere);
 	tcase_add_test(end, a_full_queue_gives_the_record_back);
 	tcase_add_test(end, a_span_outlives_its_provider);
+	tcase_add_test(end, a_span_in_the_queue_holds_nothing_of_its_context);
 	tcase_add_test(sampling,
 	               an_unsampled_span_has_ids_for_others_and_is_not_exported);
 	tcase_add_test(sampling, a_sampler_of_ones_own_sees_the_start_and_may_add);
