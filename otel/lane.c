@@ -396,6 +396,10 @@ otelp_lane_init(struct otelp_lane *lane, struct otel_pipeline *pipeline, int sig
 	lane->wake_at = own->processor == OTEL_PROCESSOR_SIMPLE
 	                        ? 1
 	                        : (uint64_t)own->max_batch;
+	if (!metrics && !lane->delay_ms) { /* a clock that is always due would spin */
+		lane->delay_ms = -1;
+		lane->wake_at = 1;
+	}
 	atomic_init(&lane->deadline_ms, INT64_MAX);
 	init_sync(lane);
 	if (!exporter || metrics) {
@@ -462,7 +466,8 @@ otelp_lane_ask_flush(struct otelp_lane *lane)
 	uint64_t ticket;
 
 	pthread_mutex_lock(&lane->lock);
-	ticket = lane->flush_done == UINT64_MAX ? 0 : ++lane->flush_asked;
+	ticket = !lane->running || lane->flush_done == UINT64_MAX ? 0
+	                                                          : ++lane->flush_asked;
 	pthread_mutex_unlock(&lane->lock);
 	otelp_lane_wake(lane);
 	return ticket;

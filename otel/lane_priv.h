@@ -76,7 +76,7 @@ int otelp_lane_init(struct otelp_lane *lane, struct otel_pipeline *pipeline, int
 void otelp_lane_fini(struct otelp_lane *lane);
 int otelp_lane_start(struct otelp_lane *lane);
 
-/* Asks for a flush and returns its ticket, for otelp_lane_wait_flush. */
+/* Asks for a flush and returns its ticket, for otelp_lane_wait_flush; 0: there is no thread to do it. */
 uint64_t otelp_lane_ask_flush(struct otelp_lane *lane);
 /* Waits until that flush is over: 0, what the export said, or -ETIMEDOUT. */
 int otelp_lane_wait_flush(struct otelp_lane *lane, uint64_t ticket, int64_t deadline_ms);

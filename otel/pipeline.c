@@ -295,8 +295,7 @@ otel_pipeline_flush(struct otel_pipeline *p, int timeout_ms)
 	if (atomic_load(&p->forked))
 		revive(p);
 	for (int i = 0; i < OTEL_N_SIGNALS; i++)
-		if (p->lanes[i].running)
-			tickets[i] = otelp_lane_ask_flush(&p->lanes[i]);
+		tickets[i] = otelp_lane_ask_flush(&p->lanes[i]);
 	for (int i = 0; i < OTEL_N_SIGNALS; i++) {
 		int r = tickets[i] ? otelp_lane_wait_flush(&p->lanes[i], tickets[i],
 		                                           deadline_ms)
@@ -328,7 +327,9 @@ end_lane(struct otelp_lane *lane, int64_t last_try_ms, int64_t interrupt_ms,
 		return -ETIMEDOUT;
 	}
 	pthread_join(lane->thread, NULL);
+	pthread_mutex_lock(&lane->lock); /* somebody may be asking for a flush */
 	lane->running = false;
+	pthread_mutex_unlock(&lane->lock);
 	return lane->flush_result;
 }
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,7 @@ static struct fake {
 	char names[400];
 	sigset_t blocked; /* in the exporting thread */
 	char thread[32];
+	pthread_t self; /* the exporting thread */
 } fake;
 
 static void
@@ -59,6 +61,7 @@ fake_export(size_t n, int timeout_ms, struct otel_error *err)
 	fake.entered++;
 	fake.timeout_ms = timeout_ms;
 	pthread_sigmask(SIG_SETMASK, NULL, &fake.blocked);
+	fake.self = pthread_self();
 	pthread_getname_np(pthread_self(), fake.thread, sizeof fake.thread);
 	pthread_cond_broadcast(&fake.changed);
 	while (fake.mode == HANG_FOR_GOOD || (fake.mode == HANG && !fake.interrupted))
@@ -296,6 +299,27 @@ START_TEST(the_delay_exports_a_batch_that_is_not_full)
 }
 END_TEST
 
+/* OTEL_BSP_SCHEDULE_DELAY=0. Its thread must sleep all the same: by the exports, not by the clock. */
+START_TEST(no_delay_exports_at_once_and_does_not_spin)
+{
+	struct timespec used;
+	clockid_t clock;
+
+	config.signal[OTEL_SIGNAL_TRACES].schedule_delay_ms = 0;
+	start_with(OTEL_SIGNAL_TRACES);
+	for (unsigned i = 1; i <= 3; i++) {
+		spans(1);
+		await(&fake.batches, i);
+	}
+	ck_assert_int_eq(pthread_getcpuclockid(fake.self, &clock), 0);
+	poll(NULL, 0, 200); /* long enough for a thread that spins to be found out */
+	clock_gettime(clock, &used);
+	ck_assert_int_eq(used.tv_sec, 0);
+	ck_assert_int_lt(used.tv_nsec, 50 * 1000 * 1000);
+	finish();
+}
+END_TEST
+
 START_TEST(a_flush_exports_all_in_batches)
 {
 	config.signal[OTEL_SIGNAL_TRACES].max_batch = 10;
@@ -484,6 +508,33 @@ START_TEST(a_flush_gives_up_at_its_deadline)
 	set_mode(WORK);
 	ck_assert_int_eq(otel_pipeline_flush(pipeline, 5000), 0);
 	ck_assert_uint_eq(TRACES.exported, 1); /* giving up loses nothing */
+	finish();
+}
+END_TEST
+
+static void *
+flush_again_and_again(void *arg)
+{
+	atomic_bool *over = arg;
+
+	while (!atomic_load(over))
+		otel_pipeline_flush(pipeline, 5000);
+	return NULL;
+}
+
+START_TEST(a_flush_may_meet_a_shutdown)
+{
+	atomic_bool over = false;
+	pthread_t thread;
+
+	start_with(OTEL_SIGNAL_TRACES);
+	ck_assert_int_eq(pthread_create(&thread, NULL, flush_again_and_again, &over), 0);
+	spans(10);
+	await(&fake.batches, 1);
+	ck_assert_int_eq(otel_pipeline_shutdown(pipeline, 5000), 0);
+	atomic_store(&over, true);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(fake.items, 10);
 	finish();
 }
 END_TEST
@@ -773,6 +824,7 @@ main(void)
 	tcase_add_test(batch, a_full_batch_is_exported_at_once);
 	tcase_add_test(batch, a_simple_processor_exports_without_waiting);
 	tcase_add_test(batch, the_delay_exports_a_batch_that_is_not_full);
+	tcase_add_test(batch, no_delay_exports_at_once_and_does_not_spin);
 	tcase_add_test(batch, a_flush_exports_all_in_batches);
 	tcase_add_test(batch, a_batch_larger_than_the_queue_is_made_to_fit);
 	tcase_add_test(batch, metrics_are_collected_at_the_interval_and_at_a_flush);
@@ -792,6 +844,7 @@ main(void)
 	suite_add_tcase(suite, loss);
 	tcase_add_checked_fixture(end, setup, NULL);
 	tcase_add_test(end, a_flush_gives_up_at_its_deadline);
+	tcase_add_test(end, a_flush_may_meet_a_shutdown);
 	tcase_add_test(end, shutdown_exports_what_is_queued);
 	tcase_add_test(end, shutdown_keeps_its_deadline_when_the_receiver_hangs);
 	tcase_add_test(end, shutdown_in_no_time_drops_what_is_queued);
