@@ -79,6 +79,7 @@ class Browser:
 
     def shot(self, name):
         if SHOTS:
+            cupola.until(lambda: self.run("return document.getAnimations().every(a => a.playState != 'running' || a.effect.getTiming().iterations == Infinity)"), "the end of motion")
             os.makedirs(SHOTS, exist_ok=True)
             self.driver.save_screenshot(os.path.join(SHOTS, name + ".png"))
 
@@ -112,6 +113,7 @@ def test_a_typed_place_gives_its_distance_and_its_trace():
         cupola.until(lambda: len(browser.all(".row")) >= 11, "the waterfall")
         names = [e.text for e in browser.all(".row .name b")]
         assert "calculating-iss-distance" in names and "getting-iss-coordinates" in names, names
+        assert browser.run("const s = document.querySelector('.scroller'); return s.scrollHeight <= s.clientHeight"), "nothing to scroll in a small trace"
         next(r for r in browser.all(".row") if "getting-iss-coordinates" in r.text).click()
         assert "iss.position" in browser.text(".span-panel")
         assert trace_id in browser.text(".span-panel")

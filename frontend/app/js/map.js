@@ -5,6 +5,7 @@ import { svg, fill } from "../shared/dom.js";
 import { greatCircle, nightPolygon, splitAtAntimeridian } from "./geo.js";
 
 const SCALE = 4; // units of the picture per degree
+const MOST = 53; // degrees: the ISS comes no farther north or south
 const x = (lon) => ((lon + 180) * SCALE).toFixed(1);
 const y = (lat) => ((90 - lat) * SCALE).toFixed(1);
 const path = (points) => points.map(([lon, lat], i) => `${i ? "L" : "M"}${x(lon)} ${y(lat)}`).join("");
@@ -39,16 +40,16 @@ export function worldMap(figure) {
   const title = svg("title", {}, "World map");
   const picture = svg("svg", { viewBox: `0 0 ${360 * SCALE} ${180 * SCALE}`, role: "img", preserveAspectRatio: "xMidYMid slice" }, title, graticule(), Object.values(layers));
   figure.append(picture);
-  let north = 0; // latitudes that must be seen
-  let south = 0;
+  let north = MOST; // latitudes that must be seen
+  let south = -MOST;
 
   /* Wide windows show the whole width and cut a pole, or both: that at which nothing is drawn. */
   function fit() {
     const { clientWidth: width, clientHeight: height } = picture;
     if (!width || !height) return;
     const shown = (360 * height) / width; // degrees from top to bottom
-    const fits = (top) => north < top - 2 && south > top - shown + 2;
-    const align = fits(shown / 2) ? "Mid" : fits(90) ? "Min" : fits(shown - 90) ? "Max" : "";
+    const half = shown / 2 - 2;
+    const align = north < half && south > -half ? "Mid" : south > 92 - shown ? "Min" : north < shown - 92 ? "Max" : "";
     const slice = width >= 2 * height && align;
     picture.setAttribute("preserveAspectRatio", slice ? `xMidY${align} slice` : "xMidYMid meet");
     picture.style.setProperty("--u", (360 * SCALE) / (slice ? width : Math.min(width, 2 * height)));
@@ -90,8 +91,8 @@ export function worldMap(figure) {
       const points = greatCircle(from, to);
       const line = svg("path", { class: run ? "geodesic run" : "geodesic", pathLength: 1, d: paths(points) });
       if (run) {
-        north = Math.max(56, ...points.map((p) => p[1]));
-        south = Math.min(-56, ...points.map((p) => p[1]));
+        north = Math.max(MOST, ...points.map((p) => p[1]));
+        south = Math.min(-MOST, ...points.map((p) => p[1]));
         fit();
       }
       if (run) fill(layers.line, line);

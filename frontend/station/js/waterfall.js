@@ -65,7 +65,6 @@ function minimap(rows, scale, scroller) {
   return canvas;
 }
 
-/* The line hangs from the head, which stays, and is as long as the window. */
 function hoverLine(waterfall) {
   const line = h("div", { class: "hover-line", hidden: true });
   waterfall.addEventListener("pointermove", (event) => {
@@ -156,7 +155,7 @@ export function waterfall(rows, scale, onselect) {
 
   scroller.addEventListener("scroll", show, { passive: true });
   new ResizeObserver(show).observe(scroller);
-  head.append(hoverLine(scroller));
+  element.append(hoverLine(element));
 
   const at = () => index.get(document.activeElement?.dataset?.span) ?? index.get(selected) ?? -1;
   return {
