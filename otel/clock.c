@@ -13,6 +13,8 @@
 #endif
 
 #define RECHECK_NS 100000000
+#define UNDISTURBED_NS \
+	100000 /* two looks at the clocks, far apart: longer was an interruption */
 
 static _Atomic int64_t shared_offset;
 static _Atomic uint64_t recheck_at; /* 0: never looked */
@@ -32,14 +34,28 @@ otelp_now_unix_ns(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
+/* A thread that is preempted between its looks at the two clocks would see a step that there was not. */
+static int64_t
+measure(uint64_t steady)
+{
+	for (int tries = 1;; tries++) {
+		uint64_t wall = read_clock(CLOCK_REALTIME),
+			 after = read_clock(STEADY_CLOCK);
+
+		if (after - steady < UNDISTURBED_NS || tries == 4)
+			return (int64_t)(wall - steady);
+		steady = after;
+	}
+}
+
 /* Two threads may do so at once: both find the same offset, but for a step or some nanoseconds. */
 static int64_t
 look_again(uint64_t steady)
 {
-	int64_t offset = (int64_t)(read_clock(CLOCK_REALTIME) - steady);
+	int64_t offset = measure(steady);
 	int64_t before = atomic_load_explicit(&shared_offset, memory_order_relaxed);
 
-	/* The reads are some ns apart, or far apart when preempted: only a real step moves the offset. */
+	/* The reads are some ns apart: only a real step moves the offset. */
 	if (!before || offset - before > 1000000 || before - offset > 1000000)
 		atomic_store_explicit(&shared_offset, offset, memory_order_relaxed);
 	else
