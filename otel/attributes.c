@@ -71,7 +71,7 @@ append_string(struct otelp_arena *arena, const struct otel_attribute *a, size_t 
 	char *bytes;
 
 	if (max_len >= 0 && len > (size_t)max_len)
-		len = otelp_utf8_truncated(a->value.string, len, max_len);
+		len = otelp_utf8_limited(a->value.string, len, max_len);
 	bytes = otelp_arena_alloc(arena, key_len + len + 2, 1);
 	if (!bytes)
 		return false;

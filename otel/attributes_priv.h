@@ -34,7 +34,7 @@ otelp_attributes_clear(struct otelp_attributes *list)
 /*
  * Copies attributes into the list. One that has a key of the list's replaces it; those without a key,
  * past `max` (negative: no limit) or without memory are dropped and counted; empty values are ignored.
- * Strings are cut at `max_len` bytes (negative: never).
+ * Strings are cut at `max_len` characters (negative: never).
  */
 void otelp_attributes_set(struct otelp_attributes *list, struct otelp_arena *arena,
                           const struct otel_attribute *from, size_t n, int max,

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "otlp_priv.h"
 #include "value_priv.h"
+
+#define CHECKED_ENTRIES 128 /* of a map, for keys that are there twice */
 
 struct otel_value
 otel_value_format(char *storage, size_t size, const char *fmt, ...)
@@ -55,6 +58,19 @@ otelp_utf8_truncated(const char *text, size_t len, int max)
 	return cut - (start - 1) < need ? start - 1 : cut;
 }
 
+size_t
+otelp_utf8_limited(const char *text, size_t len, int max)
+{
+	size_t at = 0;
+
+	for (; at < len && max > 0; max--) {
+		size_t n = otelp_utf8_len(text + at, len - at);
+
+		at += n ? n : 1;
+	}
+	return at;
+}
+
 static bool copy_at_depth(struct otelp_arena *arena, const struct otel_value *from,
                           int max_len, int depth, struct otel_value *to);
 
@@ -67,7 +83,7 @@ copy_string(struct otelp_arena *arena, const struct otel_value *from, int max_le
 
 	if (max_len >= 0 && len > (size_t)max_len)
 		len = from->type == OTEL_TYPE_STRING
-		              ? otelp_utf8_truncated(from->string, len, max_len)
+		              ? otelp_utf8_limited(from->string, len, max_len)
 		              : (size_t)max_len;
 	copy = otelp_arena_string(arena, from->string, len);
 	if (!copy)
@@ -93,26 +109,43 @@ copy_array(struct otelp_arena *arena, const struct otel_value *from, int max_len
 	return true;
 }
 
+static size_t
+find(const struct otel_attribute *attributes, size_t n, const char *key)
+{
+	size_t i = 0;
+
+	while (i < n && strcmp(attributes[i].key, key) != 0)
+		i++;
+	return i;
+}
+
 static bool
 copy_map(struct otelp_arena *arena, const struct otel_value *from, int max_len, int depth,
          struct otel_value *to)
 {
 	struct otel_attribute *copy = otelp_arena_array(arena, from->len,
 	                                                struct otel_attribute);
-	uint32_t n = 0;
+	size_t n = 0;
 
 	if (!copy && from->len)
 		return false;
 	for (uint32_t i = 0; i < from->len; i++) {
 		const struct otel_attribute *entry = &from->entries[i];
+		size_t at = n;
 
 		if (!entry->key)
 			continue;
-		copy[n].key = otelp_arena_string(arena, entry->key, strlen(entry->key));
-		if (!copy[n].key || !copy_at_depth(arena, &entry->value, max_len,
-		                                   depth + 1, &copy[n].value))
+		if (from->len <= CHECKED_ENTRIES)
+			at = find(copy, n, entry->key);
+		if (at == n) {
+			copy[n].key = otelp_arena_string(arena, entry->key,
+			                                 strlen(entry->key));
+			if (!copy[n++].key)
+				return false;
+		}
+		if (!copy_at_depth(arena, &entry->value, max_len, depth + 1,
+		                   &copy[at].value))
 			return false;
-		n++;
 	}
 	*to = otel_value_map(copy, n);
 	return true;
@@ -186,16 +219,6 @@ otelp_value_equal(const struct otel_value *a, const struct otel_value *b)
 	default:
 		return true;
 	}
-}
-
-static size_t
-find(const struct otel_attribute *attributes, size_t n, const char *key)
-{
-	size_t i = 0;
-
-	while (i < n && strcmp(attributes[i].key, key) != 0)
-		i++;
-	return i;
 }
 
 size_t

@@ -16,10 +16,13 @@
 
 /* How much of `text` fits into `max` bytes without cutting a UTF-8 sequence; max < 0: all of it. */
 size_t otelp_utf8_truncated(const char *text, size_t len, int max);
+/* How many bytes its first `max` characters are; what is not UTF-8 counts byte by byte. */
+size_t otelp_utf8_limited(const char *text, size_t len, int max);
 
 /*
- * Copies a value; strings and byte strings, nested ones too, are cut at `max_len` bytes (negative: never).
- * False without memory, and *to is then an empty value.
+ * Copies a value; strings, nested ones too, are cut at `max_len` characters, byte strings at as many bytes
+ * (negative: never). Of an equal key in a map of up to 128 entries the last wins. False without memory,
+ * and *to is then an empty value.
  */
 bool otelp_value_copy(struct otelp_arena *arena, const struct otel_value *from,
                       int max_len, struct otel_value *to);

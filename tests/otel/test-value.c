@@ -125,6 +125,38 @@ START_TEST(a_copy_is_equal_and_its_own)
 }
 END_TEST
 
+/* common/README.md, attribute limits: any character counts as one. */
+START_TEST(a_limit_counts_characters_of_strings_and_bytes_of_bytes)
+{
+	static const char text[] = "\xc3\xa4\xe2\x82\xac\xf0\x9f\x9b\xb0x\xff";
+	struct otel_value string = otel_value_string(text), to;
+	struct otel_value bytes = otel_value_bytes(text, strlen(text));
+	static const uint32_t lens[] = { 0, 2, 5, 9, 10, 11, 11 };
+
+	for (int max = 0; max < 7; max++) {
+		ck_assert(otelp_value_copy(&arena, &string, max, &to));
+		ck_assert_uint_eq(to.len, lens[max]);
+		ck_assert(otelp_value_copy(&arena, &bytes, max, &to));
+		ck_assert_uint_eq(to.len, max);
+	}
+}
+END_TEST
+
+/* common/README.md, map<string, AnyValue>: keys are unique. */
+START_TEST(a_map_has_each_key_once)
+{
+	struct otel_attribute entries[] = { OTEL_INT("a", 1), OTEL_INT("b", 2),
+		                            OTEL_STR("a", "last") };
+	struct otel_value from = otel_value_map(entries, 3), to;
+
+	ck_assert(otelp_value_copy(&arena, &from, -1, &to));
+	ck_assert_uint_eq(to.len, 2);
+	ck_assert_str_eq(to.entries[0].key, "a");
+	ck_assert_str_eq(to.entries[0].value.string, "last");
+	ck_assert_str_eq(to.entries[1].key, "b");
+}
+END_TEST
+
 START_TEST(nested_strings_are_cut_too)
 {
 	struct otel_value items[] = { otel_value_string("12345"),
@@ -225,6 +257,8 @@ main(void)
 	                    sizeof cuts / sizeof *cuts);
 	tcase_add_test(values, a_copy_is_equal_and_its_own);
 	tcase_add_test(values, nested_strings_are_cut_too);
+	tcase_add_test(values, a_limit_counts_characters_of_strings_and_bytes_of_bytes);
+	tcase_add_test(values, a_map_has_each_key_once);
 	tcase_add_test(values, depth_is_bounded);
 	tcase_add_test(values, of_equal_keys_the_last_wins_at_the_place_of_the_first);
 	tcase_add_test(values, a_formatted_value_is_cut_at_its_storage);

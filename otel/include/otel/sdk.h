@@ -142,7 +142,7 @@ struct otel_point_data {
 	};
 	/* histograms: */
 	uint64_t count;
-	double sum, min, max; /* min and max count only when count > 0 */
+	double sum, min, max; /* min and max count only when count > 0 and min <= max */
 	const uint64_t *bucket_counts; /* n_bounds + 1 */
 	const double *bounds;
 	size_t n_bounds;
@@ -213,7 +213,7 @@ struct otel_signal_config {
 };
 
 struct otel_limits {
-	int attribute_count, attribute_value_length; /* 128, -1: none */
+	int attribute_count, attribute_value_length; /* 128, -1: none; characters of strings, bytes of bytes */
 	int span_events, span_links;                 /* 128 */
 	int event_attributes, link_attributes;       /* 128 */
 	int log_attribute_count, log_attribute_value_length;
