@@ -247,7 +247,7 @@ static void
 put_histogram(FILE *out, const struct otel_point_data *p)
 {
 	fprintf(out, "  count %" PRIu64 ", sum %.17g", p->count, p->sum);
-	if (p->count)
+	if (p->count && p->min <= p->max)
 		fprintf(out, ", min %.17g, max %.17g", p->min, p->max);
 	putc('\n', out);
 	for (size_t i = 0; p->bucket_counts && i <= p->n_bounds; i++) {

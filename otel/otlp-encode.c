@@ -480,7 +480,7 @@ put_histogram_point(struct otelp_encoder *e, const struct otel_point_data *p)
 {
 	size_t begin = message_begin(e), list;
 
-	if (p->count) {
+	if (p->count && p->min <= p->max) {
 		put_double_always(e, 12, p->max);
 		put_double_always(e, 11, p->min);
 	}

@@ -431,7 +431,7 @@ put_histogram_point(struct otelp_encoder *e, const struct otel_point_data *p)
 {
 	put_uint64(e, "count", p->count);
 	put_double(e, "sum", p->sum);
-	if (p->count) {
+	if (p->count && p->min <= p->max) {
 		put_double(e, "min", p->min);
 		put_double(e, "max", p->max);
 	}

@@ -503,6 +503,8 @@ START_TEST(metrics_arrive_with_every_field)
 		  .attributes = attributes,
 		  .n_attributes = 1 },
 		{ .start_unix_ns = 1, .time_unix_ns = 2 },
+		/* counted after a collection had taken its minimum and its maximum */
+		{ .time_unix_ns = 2, .count = 1, .min = INFINITY, .max = 0 },
 	};
 	struct otel_metric_data metrics[] = {
 		{ resources[0], &scopes[0], "sum", "1", "a sum", OTEL_METRIC_SUM,
@@ -510,7 +512,7 @@ START_TEST(metrics_arrive_with_every_field)
 		{ resources[0], &scopes[0], "gauge", "", "", OTEL_METRIC_GAUGE, 0, false,
 		  doubles, 1 },
 		{ resources[0], &scopes[0], "histogram", "s", "", OTEL_METRIC_HISTOGRAM,
-		  OTEL_TEMPORALITY_CUMULATIVE, false, histograms, 2 },
+		  OTEL_TEMPORALITY_CUMULATIVE, false, histograms, 3 },
 	};
 	MetricsRequest *request;
 	const uint8_t *bytes;
@@ -559,6 +561,8 @@ START_TEST(metrics_arrive_with_every_field)
 	ck_assert_str_eq(m[2]->histogram->data_points[0]->attributes[0]->key, "a");
 	ck_assert_int_eq(m[2]->histogram->data_points[1]->optional_min_case, 0);
 	ck_assert_int_ne(m[2]->histogram->data_points[1]->optional_sum_case, 0);
+	ck_assert_int_eq(m[2]->histogram->data_points[2]->optional_min_case, 0);
+	ck_assert_int_eq(m[2]->histogram->data_points[2]->optional_max_case, 0);
 	opentelemetry__proto__collector__metrics__v1__export_metrics_service_request__free_unpacked(
 		request, NULL);
 }
