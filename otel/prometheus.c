@@ -34,7 +34,7 @@ struct page {
 
 struct label {
 	const struct otel_attribute *attribute;
-	char *key; /* sanitised */
+	char *key; /* sanitised, and renamed where it is reserved */
 };
 
 static bool
@@ -93,11 +93,18 @@ add_attributes(const struct page *page, struct otelp_text_buf *to, const char *p
 	if (!labels)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
+		size_t start;
+
 		key.len = 0;
+		otelp_text_puts(&key, "exported_");
+		start = key.len;
 		otelp_prometheus_key(&key, attributes[i].key);
 		otelp_text_putc(&key, '\0');
+		if (!key.failed &&
+		    is_reserved(page, key.bytes + start, prefix, is_histogram))
+			start = 0;
 		labels[i].attribute = &attributes[i];
-		labels[i].key = key.failed ? NULL : otelp_strdup(key.bytes);
+		labels[i].key = key.failed ? NULL : otelp_strdup(key.bytes + start);
 		if (!labels[i].key)
 			goto out;
 	}
@@ -111,8 +118,6 @@ add_attributes(const struct page *page, struct otelp_text_buf *to, const char *p
 			otelp_text_value(&text, &labels[next].attribute->value);
 		}
 		otelp_text_puts(&key, prefix);
-		if (is_reserved(page, labels[i].key, prefix, is_histogram))
-			otelp_text_puts(&key, "exported_");
 		otelp_text_puts(&key, labels[i].key);
 		if (text.failed || key.failed)
 			goto out;

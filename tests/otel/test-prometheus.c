@@ -189,6 +189,15 @@ START_TEST(reserved_labels_are_renamed)
 }
 END_TEST
 
+/* A label twice makes Prometheus refuse the whole page. */
+START_TEST(a_renamed_label_meets_one_of_that_name)
+{
+	otel_histogram_record(otel_histogram_new(meter, "h", NULL, NULL, NULL, 0), 1,
+	                      OTEL_STR("le", "x"), OTEL_STR("exported_le", "y"));
+	ck_assert_ptr_nonnull(strstr(page_of(0), "h_count{exported_le=\"y;x\",otel_"));
+}
+END_TEST
+
 START_TEST(one_name_in_two_scopes_is_one_family)
 {
 	struct otel_attribute attribute = OTEL_STR("part.of", "x");
@@ -361,6 +370,7 @@ main(void)
 	tcase_add_test(tc, values_of_every_type_are_text);
 	tcase_add_test(tc, keys_that_collide_are_merged_in_order);
 	tcase_add_test(tc, reserved_labels_are_renamed);
+	tcase_add_test(tc, a_renamed_label_meets_one_of_that_name);
 	tcase_add_test(tc, one_name_in_two_scopes_is_one_family);
 	tcase_add_test(tc, what_cannot_stand_together_is_left_out);
 	tcase_add_test(tc, a_resource_is_target_info);
