@@ -292,9 +292,7 @@ single(struct otelp_stream *stream, struct otelp_series *_Atomic *where,
 static struct otelp_series *
 overflow(struct otelp_stream *stream)
 {
-	static const struct otel_attribute attribute = {
-		"otel.metric.overflow", { OTEL_TYPE_BOOL, 0, { (char *)1 } }
-	};
+	const struct otel_attribute attribute = OTEL_BOOL("otel.metric.overflow", true);
 	struct otel_attribute scratch[1];
 	struct otelp_set set;
 
