@@ -98,7 +98,9 @@ send_items(struct otlp_exporter *exp, const struct otelp_items *items,
 		rest.first = (const char *)rest.first + half.n * rest.stride;
 		first = send_items(exp, &half, deadline_ms, err);
 		second = send_items(exp, &rest, deadline_ms, err);
-		return first < 0 ? first : second < 0 ? second : first + second;
+		if (first < 0 || second < 0)
+			return first < 0 ? first : second;
+		return first < INT_MAX - second ? first + second : INT_MAX;
 	}
 	if (r == -EMSGSIZE) {
 		if (!exp->too_large_said)

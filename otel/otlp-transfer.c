@@ -291,9 +291,12 @@ otelp_transfer_own(struct otelp_transfer *t)
 {
 	if (t->pid == getpid())
 		return 0;
-	for (int i = 0; i < OTELP_TRANSFER_SOCKETS; i++)
+	for (int i = 0; i < OTELP_TRANSFER_SOCKETS; i++) {
 		if (t->sockets[i] >= 0)
 			close(t->sockets[i]);
+		t->sockets[i] =
+			-1; /* also when there is no memory, and this is tried again */
+	}
 	return open_handles(t);
 }
 
