@@ -251,11 +251,21 @@ take(struct receiver *receiver, struct job *job, uint64_t *rejected)
 }
 
 static void
-job_fini(struct job *job)
+job_free(void *arg)
 {
+	struct job *job = arg;
+
 	free(job->inflated);
 	if (job->message)
 		protobuf_c_message_free_unpacked(job->message, NULL);
+}
+
+/* A large message has many blocks, and to free them takes about as long as it took to make them. */
+static void
+job_fini(struct receiver *receiver, struct job *job)
+{
+	if (job->len < OFFLOAD_FROM || svc_offload(receiver->host, job_free, job) < 0)
+		job_free(job);
 }
 
 static void
@@ -441,7 +451,7 @@ handle_http(struct receiver *receiver, struct svc_request *req, int signal)
 		              buf.data, buf.len);
 	}
 	buf_fini(&buf);
-	job_fini(&job);
+	job_fini(receiver, &job);
 	return r;
 }
 
@@ -518,7 +528,7 @@ handle_grpc(struct receiver *receiver, struct svc_request *req, int signal)
 	                                                        : CODE_INVALID_ARGUMENT,
 	               job.err.message, &buf);
 	buf_fini(&buf);
-	job_fini(&job);
+	job_fini(receiver, &job);
 	return r;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "views.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,16 +143,26 @@ is_filtered(const struct wanted *w)
 	return w->service_name || w->text || w->errors || w->min_ns || w->since;
 }
 
+static bool
+id_begins(const uint8_t id[16], const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; text[i]; i++) {
+		if (i == 32 || tolower((unsigned char)text[i]) !=
+		                       digits[i % 2 ? id[i / 2] & 15 : id[i / 2] >> 4])
+			return false;
+	}
+	return true;
+}
+
 /* Whether the text is in a span's name or is the beginning of the trace's id. */
 static bool
 has_text(struct wanted *w, const struct store_trace *trace)
 {
 	const struct store_item *span;
-	char id[33];
 
-	for (size_t i = 0; i < sizeof trace->id; i++)
-		snprintf(id + 2 * i, 3, "%02x", trace->id[i]);
-	if (!strncasecmp(id, w->text, strlen(w->text)))
+	if (id_begins(trace->id, w->text))
 		return true;
 	TAILQ_FOREACH (span, &trace->spans, in_trace) {
 		w->n_read++;
