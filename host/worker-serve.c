@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf.h"
 #include "crash.h"
@@ -63,9 +64,13 @@ static void
 open_listener(void *arg)
 {
 	struct opening *opening = arg;
+	struct serving *serving = opening->serving;
 
-	if (http_server_listen(opening->serving->server, &opening->listen,
-	                       &opening->listener, &opening->err) < 0)
+	/* A plugin may have been starting when the worker was told to stop. */
+	if (!serving->server || atomic_load(&serving->worker->is_stopping))
+		close(opening->listen.fd);
+	else if (http_server_listen(serving->server, &opening->listen, &opening->listener,
+	                            &opening->err) < 0)
 		opening->listener = NULL;
 }
 
@@ -152,11 +157,11 @@ worker_listen(struct worker *worker, struct mounted *mounted,
 		};
 
 		worker_on_loop(opening.serving->loop, open_listener, &opening);
-		if (!opening.listener) {
+		if (opening.err.message[0])
 			host_log_about(HOST_ERROR, mount->name, "%s",
 			               opening.err.message);
+		if (!opening.listener)
 			continue;
-		}
 		mounted->at[mounted->n_listeners] = opening.serving;
 		mounted->listeners[mounted->n_listeners++] = opening.listener;
 	}

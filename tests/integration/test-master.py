@@ -235,6 +235,19 @@ def test_a_connection_that_comes_while_the_worker_is_gone_is_answered():
         assert cupola.request(port, "/").status == 200
 
 
+def test_a_stop_while_a_service_starts_ends_in_order():
+    it = cupola.Cupola(ONE)
+    cupola.compile_plugin(SERVICE.replace("the_host = host;", "the_host = host; if (!host->flags) svc_sleep(host, 700);"),
+                          it.dir + "/one.so", defines=['NAME="one"'])
+    with contextlib.ExitStack() as end:
+        end.callback(shutil.rmtree, it.dir, True)
+        it.start(expect_ready=False)
+        cupola.until(lambda: os.path.exists(it.dir + "/run/control") and it.plugin("one")["pid"], "the worker")
+        it.command("status")  # has been answered by the worker, so it listens to us
+        assert it.stop() == 0, it.log()
+        assert "while it was stopping" not in it.log(), it.log()
+
+
 def test_a_second_signal_ends_it_at_once():
     it = host(ONE)
     with it, socket.create_connection(("127.0.0.1", it.port("one"))) as s:
