@@ -165,12 +165,15 @@ run_privately(struct host_service *service, enum work_kind kind, int timeout_ms,
 	host_loop_stop(run->loop);
 	host_loop_join(run->loop);
 	host_loop_free(run->loop);
-	if (kind == WORK_START && r == 0 && run->result < 0)
-		r = run->err.code
-		            ? otel_error_set(err, run->result, "%s", run->err.message)
-		            : otel_error_set(err, run->result, "start() failed: %s",
-		                             strerror(-run->result));
-	else if (kind == WORK_START && r < 0)
+	if (kind == WORK_START && r == 0 && run->result < 0) {
+		/* -ETIMEDOUT is ours, for a start() that has not come back. */
+		r = run->result == -ETIMEDOUT ? -ETIME : run->result;
+		if (run->err.code)
+			otel_error_set(err, r, "%s", run->err.message);
+		else
+			otel_error_set(err, r, "start() failed: %s",
+			               strerror(-run->result));
+	} else if (kind == WORK_START && r < 0)
 		otel_error_set(err, r, "start() was given up: not ready after %d ms",
 		               timeout_ms);
 	service->started = kind == WORK_START && run->result >= 0;
