@@ -133,8 +133,10 @@ struct service_loop *service_loop_current(void);
 /* The slot of this thread's loop, or else the first; NULL before attach. [any] */
 struct service_slot *service_slot_current(struct host_service *service);
 
-/* One more in flight; false when the service is drained already. [any] */
+/* One more in flight, for who knows that something is. [any] */
 void service_ref(struct host_service *service);
+/* The same for who does not: false when nothing is, and nothing comes any more. [any] */
+bool service_try_ref(struct host_service *service);
 void service_unref(struct host_service *service);
 /* Arms the slot's sweep for a time (host_now_ms). [loop] */
 void service_slot_sweep_at(struct service_slot *slot, uint64_t at_ms);

@@ -98,11 +98,15 @@ on_task_message(struct host_message *message)
 	                                                    offsetof(struct service_task,
 	                                                             message));
 
+	struct host_service *service = task->work.service;
+
+	service_ref(service); /* begin_task gives one back when it fails */
 	if (begin_task(task) < 0) {
-		service_log(task->work.service, SVC_ERROR,
+		service_log(service, SVC_ERROR,
 		            "a spawned task was lost: too many fibers");
 		free_task(task);
 	}
+	service_unref(service);
 }
 
 static int
@@ -260,14 +264,13 @@ on_dispose(struct host_message *message)
 	service_unref(service);
 }
 
-/* With service->lock held. */
+/* With service->lock held, and a reference to the service, which it takes. */
 static void
 place_timer(struct svc_timer *timer, struct service_slot *slot)
 {
 	timer->slot = slot;
 	timer->due_ns = host_now_ns() +
 	                (uint64_t)(timer->first_ms > 0 ? timer->first_ms : 0) * 1000000;
-	service_ref(timer->service);
 	host_loop_post(slot->loop, &timer->arm);
 }
 
@@ -292,7 +295,7 @@ timer_new(const struct svc_host *host, int first_ms, int every_ms, void (*fn)(vo
 	pthread_mutex_lock(&service->lock);
 	LIST_INSERT_HEAD(&service->timers, timer, link);
 	slot = service_slot_current(service);
-	if (slot && !atomic_load(&service->drained))
+	if (slot && service_try_ref(service))
 		place_timer(timer, slot);
 	pthread_mutex_unlock(&service->lock);
 	return timer;
@@ -309,11 +312,9 @@ timer_free(struct svc_timer *timer)
 	service = timer->service;
 	atomic_store(&timer->state, DEAD); /* no call begins from here on */
 	pthread_mutex_lock(&service->lock);
-	placed = timer->slot && !atomic_load(&service->drained);
-	if (placed) {
-		service_ref(service);
+	placed = timer->slot && service_try_ref(service);
+	if (placed)
 		host_loop_post(timer->slot->loop, &timer->dispose);
-	}
 	pthread_mutex_unlock(&service->lock);
 	if (!placed)
 		unlist_timer(timer);
@@ -343,8 +344,10 @@ service_task_attach(struct host_service *service)
 		return;
 	pthread_mutex_lock(&service->lock);
 	LIST_FOREACH (timer, &service->timers, link) {
-		if (!timer->slot)
+		if (!timer->slot) {
+			service_ref(service);
 			place_timer(timer, home);
+		}
 	}
 	while ((task = STAILQ_FIRST(&service->pending))) {
 		STAILQ_REMOVE_HEAD(&service->pending, pending);

@@ -48,6 +48,9 @@ line_free(struct line *line)
 	pthread_mutex_lock(&service->lock);
 	LIST_REMOVE(line, link);
 	pthread_mutex_unlock(&service->lock);
+	/* Who woke the one that frees it may be about to let go of it. */
+	pthread_mutex_lock(&line->lock);
+	pthread_mutex_unlock(&line->lock);
 	pthread_mutex_destroy(&line->lock);
 	free(line);
 }

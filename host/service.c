@@ -134,6 +134,16 @@ service_ref(struct host_service *service)
 	atomic_fetch_add_explicit(&service->in_flight, 1, memory_order_relaxed);
 }
 
+bool
+service_try_ref(struct host_service *service)
+{
+	unsigned n = atomic_load_explicit(&service->in_flight, memory_order_relaxed);
+
+	while (n > 0 && !atomic_compare_exchange_weak(&service->in_flight, &n, n + 1))
+		;
+	return n > 0;
+}
+
 void
 service_unref(struct host_service *service)
 {
@@ -256,7 +266,8 @@ post_cancel(struct host_service *service)
 
 		if (atomic_exchange(&slot->cancel_posted, true))
 			continue; /* it has not looked yet */
-		service_ref(service);
+		if (!service_try_ref(service))
+			return; /* nobody would wait for the message */
 		host_loop_post(slot->loop, &slot->cancel);
 	}
 }
@@ -269,8 +280,7 @@ host_service_cancel(struct host_service *service, enum host_cancel which)
 	while (now < level &&
 	       !atomic_compare_exchange_weak(&service->cancelled, &now, level))
 		;
-	if (!atomic_load(&service->drained))
-		post_cancel(service);
+	post_cancel(service);
 }
 
 /* ---- draining ---- */

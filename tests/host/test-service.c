@@ -482,6 +482,91 @@ START_TEST(offload_runs_elsewhere_and_waits)
 }
 END_TEST
 
+struct ring {
+	const struct svc_host *host;
+	struct svc_event *event;
+};
+
+static void
+rings(void *arg)
+{
+	struct ring *ring = arg;
+
+	svc_event_set(ring->host, ring->event);
+}
+
+static void
+rings_elsewhere(void *arg)
+{
+	struct ring *ring = arg;
+
+	while (svc_offload(ring->host, rings, ring) == -EAGAIN)
+		svc_sleep(ring->host, 0);
+	free(ring);
+}
+
+static void
+ends_soon(void *arg)
+{
+	svc_sleep(arg, 0);
+}
+
+static int
+starts_what_ends_soon(const struct svc_host *host, void **self, struct otel_error *err)
+{
+	(void)self;
+	(void)err;
+	return svc_spawn(host, ends_soon, (void *)(uintptr_t)host);
+}
+
+START_TEST(a_service_may_be_freed_once_it_has_drained)
+{
+	struct svc_plugin plugin = *PLUGIN(says_text);
+	struct host_service_config config = { .plugin = &plugin };
+
+	start_loop();
+	ck_assert_int_eq(host_loop_start(loop, NULL), 0);
+	plugin.start = starts_what_ends_soon;
+	for (int i = 0; i < 200; i++) {
+		ck_assert_int_eq(host_service_new(&config, &service, NULL), 0);
+		ck_assert_int_eq(host_service_start(service, 5 * SECONDS, NULL), 0);
+		ck_assert_int_eq(host_service_attach(service, &loop, 1, NULL), 0);
+		host_service_drain(service, NULL, NULL);
+		/* It may end at any point of this. */
+		host_service_cancel(service, HOST_CANCEL_ALL);
+		ck_assert_int_eq(host_service_drain_wait(service, 5 * SECONDS), 0);
+		host_service_free(service);
+	}
+	host_loop_stop(loop);
+	host_loop_join(loop);
+	host_loop_free(loop);
+}
+END_TEST
+
+static int
+waits_and_frees(void *self, struct svc_request *req)
+{
+	(void)self;
+	for (int i = 0; i < 500; i++) {
+		struct ring *ring = malloc(sizeof *ring);
+
+		ck_assert_ptr_nonnull(ring);
+		*ring = (struct ring){ req->host, svc_event_new(req->host) };
+		ck_assert_int_eq(svc_spawn(req->host, rings_elsewhere, ring), 0);
+		ck_assert_int_eq(svc_event_wait(req->host, ring->event, -1), 0);
+		svc_event_free(req->host, ring->event);
+	}
+	return svc_reply_text(req, 200, "ok");
+}
+
+START_TEST(an_event_may_be_freed_by_who_waited_for_it)
+{
+	start_serving(PLUGIN(waits_and_frees));
+	ck_assert_str_eq(body_of(GET("/")), "ok");
+	stop_serving();
+}
+END_TEST
+
 static void
 spawned(void *arg)
 {
@@ -746,6 +831,30 @@ START_TEST(a_start_that_fails_says_why)
 }
 END_TEST
 
+static int
+start_times_out(const struct svc_host *host, void **self, struct otel_error *err)
+{
+	(void)host;
+	(void)self;
+	(void)err;
+	return -ETIMEDOUT;
+}
+
+START_TEST(a_start_that_reports_a_timeout_has_come_back)
+{
+	struct svc_plugin plugin = *PLUGIN(says_text);
+	struct host_service_config config = { .plugin = &plugin };
+	struct otel_error err = OTEL_ERROR_INIT;
+
+	ck_assert_int_eq(host_loops_init(NULL), 0);
+	plugin.start = start_times_out;
+	ck_assert_int_eq(host_service_new(&config, &service, &err), 0);
+	ck_assert_int_eq(host_service_start(service, 5 * SECONDS, &err), -ETIME);
+	ck_assert_ptr_nonnull(strstr(err.message, strerror(ETIMEDOUT)));
+	host_service_free(service);
+}
+END_TEST
+
 START_TEST(a_start_that_waits_too_long_is_given_up)
 {
 	struct svc_plugin plugin = *PLUGIN(says_text);
@@ -908,6 +1017,8 @@ main(void)
 	tcase_add_test(tc, a_mutex_is_first_come_first_served);
 	tcase_add_test(tc, waiting_has_an_end);
 	tcase_add_test(tc, offload_runs_elsewhere_and_waits);
+	tcase_add_test(tc, an_event_may_be_freed_by_who_waited_for_it);
+	tcase_add_test(tc, a_service_may_be_freed_once_it_has_drained);
 	tcase_add_test(tc,
 	               a_spawned_fiber_outlives_its_request_and_ends_with_the_service);
 	tcase_add_test(tc, start_may_spawn);
@@ -919,6 +1030,7 @@ main(void)
 	tcase_add_test(tc, cancelling_streams_ends_replies_in_pieces_only);
 	tcase_add_test(tc, what_is_over_the_bound_is_503_and_costs_no_fiber);
 	tcase_add_test(tc, a_start_that_fails_says_why);
+	tcase_add_test(tc, a_start_that_reports_a_timeout_has_come_back);
 	tcase_add_test(tc, a_start_that_waits_too_long_is_given_up);
 	tcase_add_test(tc, start_may_make_calls);
 	tcase_add_test(tc, services_may_call_each_other_on_one_loop);
