@@ -42,9 +42,19 @@ static pthread_mutex_t codes_lock = PTHREAD_MUTEX_INITIALIZER;
 static int crash_fd = -1, scratch_fd = -1;
 static atomic_uint_least64_t stalled_ms;
 
+/*
+ * One thread asks, one other answers, and a late answer must harm nobody:
+ *
+ *	IDLE -- crash_sample() --> ASKED -- the thread's handler --> ANSWERING --> IDLE, `done` posted
+ *	  +-------- out of time -----+
+ */
+enum { IDLE, ASKED, ANSWERING };
+
 static struct {
+	atomic_int state;
 	sem_t done;
-	struct worker_crash *out;
+	pthread_t thread;           /* whose answer it is */
+	struct worker_crash record; /* of ANSWERING, and of the asker afterwards */
 } sample;
 
 static _Thread_local void *alternate_stack;
@@ -323,13 +333,16 @@ sample_signal(void)
 static void
 on_sample(int signo, siginfo_t *info, void *context)
 {
-	int saved = errno;
-	struct worker_crash *out = sample.out;
+	int saved = errno, asked = ASKED;
 
-	if (out) {
-		fill(out, 0, info, context);
-		sample.out = NULL;
-		sem_post(&sample.done);
+	if (atomic_compare_exchange_strong(&sample.state, &asked, ANSWERING)) {
+		if (pthread_equal(sample.thread, pthread_self())) {
+			fill(&sample.record, 0, info, context);
+			atomic_store(&sample.state, IDLE);
+			sem_post(&sample.done);
+		} else { /* a signal of an earlier question, to another thread */
+			atomic_store(&sample.state, ASKED);
+		}
 	}
 	errno = saved;
 }
@@ -405,25 +418,27 @@ crash_thread_end(void)
 int
 crash_sample(pthread_t thread, int timeout_ms, struct worker_crash *out)
 {
-	static struct worker_crash
-		slot; /* static: a late answer must not write to a stack */
 	struct timespec until;
+	int asked;
 
-	while (sem_trywait(&sample.done) == 0)
-		; /* an answer that came too late */
-	sample.out = &slot;
-	if (pthread_kill(thread, sample_signal()) != 0)
+	sample.thread = thread;
+	atomic_store(&sample.state, ASKED);
+	if (pthread_kill(thread, sample_signal()) != 0) {
+		atomic_store(&sample.state, IDLE);
 		return -ESRCH;
+	}
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_nsec += (timeout_ms % 1000) * 1000000L;
 	until.tv_sec += timeout_ms / 1000 + until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
 	while (sem_timedwait(&sample.done, &until) < 0)
 		if (errno != EINTR) {
-			sample.out = NULL;
-			return -ETIMEDOUT;
+			asked = ASKED;
+			if (atomic_compare_exchange_strong(&sample.state, &asked, IDLE))
+				return -ETIMEDOUT;
+			until.tv_sec++; /* the answer is being written */
 		}
-	*out = slot;
+	*out = sample.record;
 	return 0;
 }
 
