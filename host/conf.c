@@ -152,6 +152,7 @@ read_plugin(struct reader *r, struct ini_section *section)
 {
 	const char *name = section->name + strlen("plugin ");
 	struct host_conf *conf = r->conf;
+	const struct ini_entry *path;
 	struct host_plugin *plugin;
 
 	if (!conf_is_name(name)) {
@@ -172,6 +173,8 @@ read_plugin(struct reader *r, struct ini_section *section)
 	                     strcmp(name, "hello");
 	plugin->path = xasprintf("%s/%s.so", conf->plugin_dir, name);
 	read_keys(r, section, conf_plugin_keys, plugin);
+	path = ini_entry(section, "path");
+	plugin->path_where = path ? xstrdup(path->where) : NULL;
 	for (size_t i = 0; i < HOST_N_T; i++)
 		if (conf->telemetry.value[i])
 			plugin->telemetry.value[i] = xstrdup(conf->telemetry.value[i]);
@@ -503,6 +506,7 @@ plugin_fini(struct host_plugin *plugin)
 	free(plugin->process);
 	free(plugin->untraced);
 	host_listen_free(plugin->listen, plugin->n_listen);
+	free(plugin->path_where);
 	telemetry_fini(&plugin->telemetry);
 	settings_free(plugin->settings, plugin->n_settings);
 }

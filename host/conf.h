@@ -90,6 +90,7 @@ struct host_plugin {
 	char *where; /* its section: "etc/host.conf:40" */
 	bool enabled;
 	char *path; /* absolute */
+	char *path_where; /* "etc/host.conf:42"; NULL: the section does not say */
 	char *process;
 	bool instrument;
 	char *untraced; /* paths that are told nothing of all the same: host_instrument_untraced */

@@ -220,7 +220,8 @@ judge(struct helper *helper, int status, struct host_problems *problems)
 	if (!json) {
 		host_problems_add(problems,
 		                  "%s: [plugin %s] path: expected a service, found: %s",
-		                  plugin->where, plugin->name,
+		                  plugin->path_where ? plugin->path_where : plugin->where,
+		                  plugin->name,
 		                  reason(helper, status, buf, sizeof buf));
 		return;
 	}

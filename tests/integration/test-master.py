@@ -533,7 +533,9 @@ def test_a_file_that_is_no_plugin_does_not_hurt_the_checker():
             f.write(content)
         done = it.command("check-config")
         assert done.returncode == 1, done
-        assert "[plugin one] path: expected a service, found:" in done.stderr, done.stderr
+        with open(it.conf) as f:
+            line = 1 + [l.split("=")[0].strip() for l in f].index("path")
+        assert f"host.conf:{line}: [plugin one] path: expected a service, found:" in done.stderr, done.stderr
     shutil.rmtree(it.dir)
 
 
