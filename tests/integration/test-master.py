@@ -527,14 +527,14 @@ def test_check_config_tells_every_mistake():
 
 
 def test_a_file_that_is_no_plugin_does_not_hurt_the_checker():
-    it = host(ONE, names=())
+    it = host(ONE + "path = one.so\n", names=())
+    with open(it.conf) as f:
+        line = len(f.readlines())
     for content in (b"", b"not a plugin", b"\x7fELF" + b"\0" * 100):
         with open(it.dir + "/one.so", "wb") as f:
             f.write(content)
         done = it.command("check-config")
         assert done.returncode == 1, done
-        with open(it.conf) as f:
-            line = 1 + [l.split("=")[0].strip() for l in f].index("path")
         assert f"host.conf:{line}: [plugin one] path: expected a service, found:" in done.stderr, done.stderr
     shutil.rmtree(it.dir)
 
