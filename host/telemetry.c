@@ -197,12 +197,24 @@ voice_free(struct voice *voice)
 	free(voice);
 }
 
+/*
+ * How much of a queue one service may fill. A batch in any case: a queue is emptied early when it holds one,
+ * so with less a busy service alone would lose what could have been sent.
+ */
+static int
+quota(const struct otel_signal_config *signal)
+{
+	int share = signal->max_queue / QUOTA_SHARE;
+
+	return share < signal->max_batch ? signal->max_batch : share;
+}
+
 static int
 make_providers(struct voice *voice, const struct otel_config *config,
                struct otel_error *err)
 {
-	int spans = config->signal[OTEL_SIGNAL_TRACES].max_queue / QUOTA_SHARE;
-	int logs = config->signal[OTEL_SIGNAL_LOGS].max_queue / QUOTA_SHARE;
+	int spans = quota(&config->signal[OTEL_SIGNAL_TRACES]);
+	int logs = quota(&config->signal[OTEL_SIGNAL_LOGS]);
 	int r;
 
 	r = otel_tracer_provider_new(voice->pipeline, voice->resource, NULL, spans,
@@ -444,7 +456,8 @@ use_propagators(const struct host_conf *conf, struct otel_error *err)
 static void
 log_diagnostic(int level, const char *message, void *userdata)
 {
-	_Static_assert((int)OTEL_DIAG_DEBUG == (int)HOST_DEBUG && (int)OTEL_DIAG_ERROR == (int)HOST_ERROR,
+	_Static_assert((int)OTEL_DIAG_DEBUG == (int)HOST_DEBUG &&
+	                       (int)OTEL_DIAG_ERROR == (int)HOST_ERROR,
 	               "the levels are the same");
 	host_log(level, "telemetry: %s", message);
 }

@@ -221,6 +221,27 @@ START_TEST(the_file_says_and_the_environment_wins)
 }
 END_TEST
 
+/* Nothing is sent before there is a batch: with less than that of the queue, the rest would be lost. */
+START_TEST(one_service_may_always_fill_a_batch)
+{
+	static char nobody[] = "http://127.0.0.1:1";
+	struct otel_pipeline_stats stats;
+	struct voice *voice;
+
+	setenv("OTEL_BLRP_MAX_QUEUE_SIZE", "8", 1);
+	setenv("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "8", 1);
+	setenv("OTEL_BLRP_SCHEDULE_DELAY", "3600000", 1);
+	conf.telemetry.value[HOST_T_ENDPOINT] = nobody;
+	start();
+	voice = voice_of("gateway", "1", &conf.telemetry);
+	for (int i = 0; i < 8; i++)
+		voice_tell(voice, OTEL_INFO, "loaded", 1, "one of eight");
+	telemetry_stats(telemetry, OTEL_SIGNAL_LOGS, &stats);
+	ck_assert_uint_eq(stats.dropped_queue, 0);
+	voice_unref(voice);
+}
+END_TEST
+
 START_TEST(a_disabled_sdk_gives_handles_that_do_nothing)
 {
 	struct voice *voice;
@@ -321,6 +342,7 @@ main(void)
 	tcase_add_test(tcase, equal_configurations_share_a_pipeline_and_others_do_not);
 	tcase_add_test(tcase, generations_of_one_version_share_a_voice);
 	tcase_add_test(tcase, the_file_says_and_the_environment_wins);
+	tcase_add_test(tcase, one_service_may_always_fill_a_batch);
 	tcase_add_test(tcase, a_disabled_sdk_gives_handles_that_do_nothing);
 	tcase_add_test(tcase, counters_go_on_when_their_meter_is_made_again);
 	tcase_add_test(tcase, a_quiet_meter_calls_nobody_and_its_handles_stay);
