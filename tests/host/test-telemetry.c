@@ -224,13 +224,14 @@ END_TEST
 /* Nothing is sent before there is a batch: with less than that of the queue, the rest would be lost. */
 START_TEST(one_service_may_always_fill_a_batch)
 {
-	static char nobody[] = "http://127.0.0.1:1";
+	static char otlp[] = "otlp", nobody[] = "http://127.0.0.1:1";
 	struct otel_pipeline_stats stats;
 	struct voice *voice;
 
 	setenv("OTEL_BLRP_MAX_QUEUE_SIZE", "8", 1);
 	setenv("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "8", 1);
 	setenv("OTEL_BLRP_SCHEDULE_DELAY", "3600000", 1);
+	conf.telemetry.value[HOST_T_LOGS] = otlp;
 	conf.telemetry.value[HOST_T_ENDPOINT] = nobody;
 	start();
 	voice = voice_of("gateway", "1", &conf.telemetry);
