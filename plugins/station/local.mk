@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 plugin_LTLIBRARIES += %D%/station.la
-%C%_station_la_SOURCES = %D%/activity.c %D%/activity.h %D%/app.c %D%/buf.c %D%/buf.h %D%/forward.c %D%/forward.h \
+%C%_station_la_SOURCES = %D%/activity.c %D%/activity.h %D%/app.c %D%/buf.c %D%/buf.h %D%/decode.c %D%/decode.h %D%/forward.c %D%/forward.h \
 	%D%/otlp-guard.c %D%/otlp-guard.h %D%/otlp-json.c %D%/otlp-json.h %D%/otlp.h \
 	%D%/query.c %D%/query.h %D%/receive.c %D%/receive.h %D%/store.c %D%/store.h %D%/store-owner.c %D%/store-owner.h \
 	%D%/views.c %D%/views.h

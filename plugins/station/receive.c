@@ -3,20 +3,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <zlib.h>
 
+#include "decode.h"
 #include "origin.h"
-#include "otlp-guard.h"
-#include "otlp-json.h"
 #include "otlp.h"
 #include "query.h"
 
-#define MAX_INFLATED ((size_t)64 << 20)
 #define MAX_ERRORS   32
 #define OFFLOAD_FROM ((size_t)64 << 10) /* bytes worth a thread of their own to decode */
 
@@ -113,126 +109,14 @@ note_mistake(struct receiver *receiver, struct svc_request *req, const char *tex
 	copy_text(m->text, sizeof m->text, text);
 }
 
-/* ---- decoding: may run on a thread of the pool, so it touches nothing but the job ---- */
-
-struct job {
-	int signal;
-	bool json, gzip;
-	bool forwarded; /* by a station already: one that forwards to itself would never end */
-	const void *body;
-	size_t len;
-	void *inflated;            /* owned */
-	ProtobufCMessage *message; /* owned */
-	int result;
-	struct otel_error err;
-};
-
-static int
-inflate_body(struct job *job)
-{
-	z_stream z = { .next_in = (Bytef *)(uintptr_t)job->body,
-		       .avail_in = (uInt)job->len };
-	size_t size = job->len * 4 + 1024;
-	char *out = NULL;
-	int r;
-
-	if (inflateInit2(&z, 15 + 32) != Z_OK) /* gzip or zlib, told by the header */
-		return otel_error_set(&job->err, -ENOMEM, "out of memory");
-	do {
-		char *more;
-
-		if (out)
-			size *= 2;
-		if (size > MAX_INFLATED + 1)
-			size = MAX_INFLATED + 1;
-		more = realloc(out, size);
-		if (!more) {
-			r = otel_error_set(&job->err, -ENOMEM, "out of memory");
-			goto out;
-		}
-		out = more;
-		z.next_out = (Bytef *)out + z.total_out;
-		z.avail_out = (uInt)(size - z.total_out);
-		r = inflate(&z, Z_NO_FLUSH);
-	} while (r == Z_OK && z.avail_out == 0 && size <= MAX_INFLATED);
-	if (r == Z_MEM_ERROR)
-		r = otel_error_set(&job->err, -ENOMEM, "out of memory");
-	else if (z.total_out > MAX_INFLATED)
-		r = otel_error_set(&job->err, -EMSGSIZE,
-		                   "more than %zu MiB once decompressed",
-		                   MAX_INFLATED >> 20);
-	else if (r != Z_STREAM_END)
-		r = otel_error_set(&job->err, -EINVAL,
-		                   "Content-Encoding says gzip, and the body is not (%s)",
-		                   z.msg ? z.msg : "cut off");
-	else if (z.avail_in)
-		r = otel_error_set(&job->err, -EINVAL,
-		                   "%u bytes follow the end of the gzip body",
-		                   z.avail_in);
-	else
-		r = 0;
-	job->body = job->inflated = out;
-	job->len = z.total_out;
-	out = NULL;
-out:
-	inflateEnd(&z);
-	free(out);
-	return r;
-}
-
-static int
-decode_json(struct job *job)
-{
-	json_error_t error;
-	json_t *json;
-	int r = otlp_guard_json(job->body, job->len, &job->err);
-
-	if (r < 0)
-		return r;
-	json = json_loadb(job->body, job->len, 0, &error);
-	if (!json)
-		return otel_error_set(&job->err, -EINVAL,
-		                      "not JSON: line %d, column %d: %s", error.line,
-		                      error.column, error.text);
-	r = otlp_json_read(signals[job->signal].request, json, &job->message, &job->err);
-	json_decref(json);
-	return r;
-}
-
-static int
-decode_protobuf(struct job *job)
-{
-	int r = otlp_guard_protobuf(signals[job->signal].request, job->body, job->len,
-	                            &job->err);
-
-	if (r < 0)
-		return r;
-	job->message = protobuf_c_message_unpack(signals[job->signal].request, NULL,
-	                                         job->len, job->body);
-	if (!job->message)
-		return otel_error_set(&job->err, -EINVAL, "the body is no %s of protobuf",
-		                      signals[job->signal].request->short_name);
-	return 0;
-}
-
-static void
-decode(void *arg)
-{
-	struct job *job = arg;
-
-	job->result = job->gzip ? inflate_body(job) : 0;
-	if (job->result == 0)
-		job->result = job->json ? decode_json(job) : decode_protobuf(job);
-}
-
 /* Decodes, stores and passes on. Items taken, or a negative errno with job->err; job is left to be finished. */
 static long
-take(struct receiver *receiver, struct job *job, uint64_t *rejected)
+take(struct receiver *receiver, struct decode_job *job, uint64_t *rejected)
 {
 	long taken;
 
-	if (job->len < OFFLOAD_FROM || svc_offload(receiver->host, decode, job) < 0)
-		decode(job);
+	if (job->len < OFFLOAD_FROM || svc_offload(receiver->host, decode_run, job) < 0)
+		decode_run(job);
 	if (job->result < 0)
 		return job->result;
 	taken = store_add(receiver->store, job->signal, job->message, station_now(),
@@ -250,22 +134,12 @@ take(struct receiver *receiver, struct job *job, uint64_t *rejected)
 	return taken;
 }
 
-static void
-job_free(void *arg)
-{
-	struct job *job = arg;
-
-	free(job->inflated);
-	if (job->message)
-		protobuf_c_message_free_unpacked(job->message, NULL);
-}
-
 /* A large message has many blocks, and to free them takes about as long as it took to make them. */
 static void
-job_fini(struct receiver *receiver, struct job *job)
+job_fini(struct receiver *receiver, struct decode_job *job)
 {
-	if (job->len < OFFLOAD_FROM || svc_offload(receiver->host, job_free, job) < 0)
-		job_free(job);
+	if (job->len < OFFLOAD_FROM || svc_offload(receiver->host, decode_fini, job) < 0)
+		decode_fini(job);
 }
 
 static void
@@ -401,7 +275,10 @@ static int
 handle_http(struct receiver *receiver, struct svc_request *req, int signal)
 {
 	const char *type = svc_header(req, "content-type"), *encoding;
-	struct job job = { .signal = signal, .body = req->body, .len = req->len };
+	struct decode_job job = { .signal = signal,
+		                  .descriptor = signals[signal].request,
+		                  .body = req->body,
+		                  .len = req->len };
 	uint64_t rejected = 0;
 	struct buf buf = { 0 };
 	long taken;
@@ -492,7 +369,8 @@ handle_grpc(struct receiver *receiver, struct svc_request *req, int signal)
 {
 	const uint8_t *body = req->body;
 	const char *encoding = svc_header(req, "grpc-encoding");
-	struct job job = { .signal = signal };
+	struct decode_job job = { .signal = signal,
+		                  .descriptor = signals[signal].request };
 	uint64_t rejected = 0;
 	struct buf buf = { 0 };
 	long taken;

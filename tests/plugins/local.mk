@@ -74,7 +74,7 @@ TESTS += %D%/test-url
 # The station as a service: app.c is in the test, the rest beside it.
 check_PROGRAMS += %D%/test-station-receive
 TESTS += %D%/test-station-receive
-station_sources = plugins/station/activity.c plugins/station/buf.c plugins/station/forward.c plugins/station/otlp-guard.c \
+station_sources = plugins/station/activity.c plugins/station/buf.c plugins/station/decode.c plugins/station/forward.c plugins/station/otlp-guard.c \
 	plugins/station/otlp-json.c plugins/station/query.c plugins/station/receive.c plugins/station/store.c \
 	plugins/station/store-owner.c plugins/station/views.c
 station_cppflags = $(service_cppflags) -I$(top_srcdir)/plugins/station -I$(top_srcdir)/plugins/web $(otlp_proto_cppflags) $(ZLIB_CFLAGS)
