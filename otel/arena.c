@@ -56,6 +56,11 @@ otelp_arena_reset(struct otelp_arena *arena, size_t keep)
 	arena->at = arena->first;
 	arena->end = arena->first + arena->first_size;
 	arena->current = NULL;
+	/* What lies idle must not keep the others from theirs. */
+	if (arena->budget &&
+	    atomic_load_explicit(&arena->budget->used, memory_order_relaxed) >
+	            arena->budget->max / 2)
+		keep = 0;
 	if (arena->heap <= keep)
 		return;
 	/* The later chunks are the larger ones: a record that was huge once does not stay so. */

@@ -37,7 +37,7 @@ struct otelp_arena {
 
 void otelp_arena_init(struct otelp_arena *arena, void *first, size_t first_size,
                       size_t max_heap);
-/* Takes everything back; chunks of `keep` bytes in all stay for the next time. */
+/* Takes everything back; chunks of `keep` bytes in all stay for the next time, unless the budget is short. */
 void otelp_arena_reset(struct otelp_arena *arena, size_t keep);
 /* Frees the chunks. */
 void otelp_arena_fini(struct otelp_arena *arena);

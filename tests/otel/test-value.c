@@ -63,6 +63,26 @@ START_TEST(arenas_share_a_budget)
 }
 END_TEST
 
+/* Or the records of a burst, idle for ever after, would leave nothing for those in use. */
+START_TEST(what_is_kept_leaves_half_of_the_budget)
+{
+	struct otelp_budget budget = { .max = 5 * 2048 };
+	struct otelp_arena others[5];
+
+	for (int i = 0; i < 5; i++) {
+		otelp_arena_init(&others[i], NULL, 0, 1 << 20);
+		others[i].budget = &budget;
+		ck_assert_ptr_nonnull(otelp_arena_alloc(&others[i], 2000, 1));
+	}
+	for (int i = 0; i < 5; i++)
+		otelp_arena_reset(&others[i], 8192);
+	ck_assert_uint_gt(budget.used, 0);
+	ck_assert_uint_le(budget.used, budget.max / 2);
+	for (int i = 0; i < 5; i++)
+		otelp_arena_fini(&others[i]);
+}
+END_TEST
+
 START_TEST(an_arena_that_is_reset_stops_allocating)
 {
 	unsigned long before;
@@ -252,6 +272,7 @@ main(void)
 	tcase_add_test(memory, an_arena_goes_on_in_chunks_and_is_aligned);
 	tcase_add_test(memory, an_arena_respects_its_bound);
 	tcase_add_test(memory, arenas_share_a_budget);
+	tcase_add_test(memory, what_is_kept_leaves_half_of_the_budget);
 	tcase_add_test(memory, an_arena_that_is_reset_stops_allocating);
 	tcase_add_loop_test(values, cutting_keeps_utf8_whole, 0,
 	                    sizeof cuts / sizeof *cuts);
