@@ -28,7 +28,7 @@ struct variable {
 	size_t offset; /* into struct otel_config, or into struct otel_signal_config */
 	int signal; /* enum otel_signal, or ALL; where `offset` is of a signal's config */
 	int min;    /* numbers: the least that makes sense */
-	size_t size; /* texts: of the array */
+	size_t size; /* texts: of the array; numbers: the most there may be, 0: any */
 };
 
 static int
@@ -71,6 +71,10 @@ parse_number(const struct variable *var, const char *value, int *out,
 		return mistake(err, var, value,
 		               var->min ? "a whole number above 0"
 		                        : "a whole number from 0");
+	if (var->size && n > (long)var->size)
+		return otel_error_set(err, -EINVAL,
+		                      "%s: \"%.80s\" is not a whole number up to %zu",
+		                      var->name, value, var->size);
 	*out = (int)n;
 	return 0;
 }
@@ -195,11 +199,12 @@ static const struct choice samplers[] = {
 	{ "traceidratio", OTEL_SAMPLER_TRACEIDRATIO },
 	{ NULL, 0 }
 };
-static const struct choice temporalities[] = { { "cumulative",
-	                                         OTEL_TEMPORALITY_CUMULATIVE },
-	                                       { "delta", OTEL_TEMPORALITY_DELTA },
-	                                       { "lowmemory", OTEL_TEMPORALITY_LOWMEMORY },
-	                                       { NULL, 0 } };
+static const struct choice temporalities[] = {
+	{ "cumulative", OTEL_TEMPORALITY_CUMULATIVE },
+	{ "delta", OTEL_TEMPORALITY_DELTA },
+	{ "lowmemory", OTEL_TEMPORALITY_LOWMEMORY },
+	{ NULL, 0 }
+};
 
 static int
 choose(const struct variable *var, const struct choice *choices, const char *value,
@@ -366,7 +371,7 @@ set_config_file(struct otel_config *config, const struct variable *var, const ch
 		  SIGNAL(max_queue),                                                   \
 		  signal_,                                                             \
 		  1,                                                                   \
-		  0 },                                                                 \
+		  OTELP_MAX_QUEUE },                                                   \
 	{                                                                              \
 		prefix "_MAX_EXPORT_BATCH_SIZE", set_signal_number, SIGNAL(max_batch), \
 			signal_, 1, 0                                                  \

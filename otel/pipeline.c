@@ -138,7 +138,8 @@ check(struct otel_config *config, struct otel_error *err)
 	for (int i = 0; i < OTEL_N_SIGNALS; i++) {
 		struct otel_signal_config *s = &config->signal[i];
 
-		if (s->max_queue < 1 || s->max_batch < 1 || s->max_queue > 1 << 24)
+		if (s->max_queue < 1 || s->max_batch < 1 ||
+		    s->max_queue > OTELP_MAX_QUEUE)
 			return otel_error_set(
 				err, -EINVAL,
 				"telemetry: a queue of %d with batches of %d makes no sense",

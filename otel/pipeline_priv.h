@@ -15,6 +15,8 @@
 
 #include <otel/sdk.h>
 
+enum { OTELP_MAX_QUEUE = 1 << 24 }; /* the largest queue that is made */
+
 /* Counts the records of one provider in one queue, so that none takes it all. */
 struct otelp_quota {
 	atomic_int queued;

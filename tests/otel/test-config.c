@@ -201,6 +201,17 @@ START_TEST(a_mistake_in_the_environment_is_told_and_ignored)
 }
 END_TEST
 
+/* It would keep the pipeline, and so all of telemetry, from starting. */
+START_TEST(a_queue_past_reason_is_refused)
+{
+	ck_set("OTEL_BSP_MAX_QUEUE_SIZE", "16777216");
+	ck_refused(
+		"OTEL_BSP_MAX_QUEUE_SIZE", "16777217",
+		"OTEL_BSP_MAX_QUEUE_SIZE: \"16777217\" is not a whole number up to 16777216");
+	ck_assert_int_eq(config.signal[OTEL_SIGNAL_TRACES].max_queue, 16777216);
+}
+END_TEST
+
 START_TEST(a_text_that_does_not_fit_is_refused)
 {
 	char text[600];
@@ -346,6 +357,7 @@ main(void)
 	tcase_add_test(values, numbers_are_whole_and_in_range);
 	tcase_add_test(values, a_ratio_is_from_0_to_1);
 	tcase_add_test(values, general_limits_set_those_of_spans_and_of_log_records);
+	tcase_add_test(values, a_queue_past_reason_is_refused);
 	tcase_add_test(values, a_text_that_does_not_fit_is_refused);
 	suite_add_tcase(suite, values);
 	tcase_add_checked_fixture(env, setup, NULL);
