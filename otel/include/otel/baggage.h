@@ -37,6 +37,7 @@ otel_baggage_with(const struct otel_baggage *baggage, const char *name, const ch
                   const char *metadata);
 /* Borrows the decoded value of `name` until the baggage dies; NULL when absent. [any] */
 OTEL_EXPORT const char *otel_baggage_get(const struct otel_baggage *baggage, const char *name);
+/* How many members; 0 for NULL. [any] */
 OTEL_EXPORT size_t otel_baggage_count(const struct otel_baggage *baggage);
 /* Borrows member `i`, in order; each out may be NULL. Returns false past the end. [any] */
 OTEL_EXPORT int otel_baggage_at(const struct otel_baggage *baggage, size_t i, const char **name,
@@ -44,6 +45,7 @@ OTEL_EXPORT int otel_baggage_at(const struct otel_baggage *baggage, size_t i, co
 /* Writes the header's value, percent-encoded, NUL-terminated; returns its length, as snprintf does. [any] */
 OTEL_EXPORT size_t otel_baggage_format(const struct otel_baggage *baggage, char *buf, size_t size);
 
+/* Another reference; NULL is fine. [any] */
 OTEL_EXPORT struct otel_baggage *otel_baggage_ref(struct otel_baggage *baggage);
 OTEL_EXPORT void otel_baggage_unref(struct otel_baggage *baggage); /* NULL is fine */
 

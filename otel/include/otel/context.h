@@ -30,6 +30,7 @@ OTEL_EXPORT struct otel_context *otel_context_current(void);
  */
 OTEL_EXPORT struct otel_context *otel_context_swap(struct otel_context *context);
 
+/* Another reference; of a span's own context it is one to the span. [any] */
 OTEL_EXPORT struct otel_context *otel_context_ref(struct otel_context *context);
 OTEL_EXPORT void otel_context_unref(struct otel_context *context); /* NULL is fine */
 

@@ -98,6 +98,7 @@ enum otel_observable_kind {
 	OTEL_OBSERVABLE_UP_DOWN_COUNTER,
 	OTEL_OBSERVABLE_GAUGE
 };
+/* `kind`: enum otel_observable_kind. NULL for a NULL meter or callback, a kind that is none, or without memory. [any] */
 OTEL_EXPORT struct otel_observable *otel_observable_new(struct otel_meter *meter, int kind,
                                                         const char *name, const char *unit,
                                                         const char *description,
@@ -107,6 +108,7 @@ OTEL_EXPORT struct otel_observable *otel_observable_new(struct otel_meter *meter
  * within the callback it returns at once. Sums are reported once more, gauges are not. NULL is fine. [any]
  */
 OTEL_EXPORT void otel_observable_free(struct otel_observable *observable);
+/* From within the callback; of one set of attributes the last value counts. */
 OTEL_EXPORT void otel_observe_int_n(struct otel_observation *observation, int64_t value,
                                     const struct otel_attribute *attributes, size_t n);
 OTEL_EXPORT void otel_observe_double_n(struct otel_observation *observation, double value,

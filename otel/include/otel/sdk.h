@@ -335,13 +335,14 @@ OTEL_EXPORT OTEL_MUST_USE int otel_meter_provider_new(struct otel_pipeline *pipe
 OTEL_EXPORT OTEL_MUST_USE int
 otel_logger_provider_new(struct otel_pipeline *pipeline, struct otel_resource *resource, int quota,
                          struct otel_logger_provider **out, struct otel_error *err);
+/* Ends its tracers or loggers; what they have queued is exported still. NULL is fine. [any] */
 OTEL_EXPORT void otel_tracer_provider_free(struct otel_tracer_provider *provider);
+OTEL_EXPORT void otel_logger_provider_free(struct otel_logger_provider *provider);
 /*
  * Closes its meters. What was counted since the last collection is exported by the pipeline with the
  * next one, or at its shutdown; none of that is waited for. NULL is fine. [any]
  */
 OTEL_EXPORT void otel_meter_provider_free(struct otel_meter_provider *provider);
-OTEL_EXPORT void otel_logger_provider_free(struct otel_logger_provider *provider);
 
 /*
  * Handles for one instrumentation scope. scope->name "" is legal and warned of. Strings are copied.

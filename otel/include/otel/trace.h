@@ -113,6 +113,7 @@ OTEL_EXPORT void otel_span_add_event_at(struct otel_span *span, uint64_t unix_ns
 #define otel_span_add_event(span, name, ...) \
 	otel_span_add_event_at((span), 0, (name), OTEL_ATTRIBUTES(__VA_ARGS__))
 
+/* Adds a link; one to nothing, without attributes or trace state, is ignored. [any] */
 OTEL_EXPORT void otel_span_add_link(struct otel_span *span, const struct otel_link *link);
 
 /*
@@ -120,6 +121,7 @@ OTEL_EXPORT void otel_span_add_link(struct otel_span *span, const struct otel_li
  * only and may be NULL. [any]
  */
 OTEL_EXPORT void otel_span_set_status(struct otel_span *span, int status, const char *description);
+/* The name that is exported; samplers have seen the first. [any] */
 OTEL_EXPORT void otel_span_update_name(struct otel_span *span, const char *name);
 
 /*
@@ -140,6 +142,7 @@ struct otel_span_scope {
 	struct otel_span *span;
 	struct otel_context *previous; /* borrowed */
 };
+/* Starts a span and makes it current; the other puts back what was, and ends it. What OTEL_SPAN is made of. [any] */
 OTEL_EXPORT struct otel_span_scope otel_span_enter(struct otel_tracer *tracer, const char *name,
                                                    const struct otel_span_options *options);
 OTEL_EXPORT void otel_span_leave(struct otel_span_scope *scope);
