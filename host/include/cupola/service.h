@@ -218,6 +218,7 @@ svc_config_int(const struct svc_host *host, const char *key)
 	return host->config_int(host, key);
 }
 
+/* A number with a fraction, or an integer. [any] */
 static inline double
 svc_config_number(const struct svc_host *host, const char *key)
 {
@@ -226,6 +227,7 @@ svc_config_number(const struct svc_host *host, const char *key)
 
 /* ---- the host's own log, for the operator; what users should find later goes to host->logger ---- */
 
+/* One line, of enum svc_level, with the service's name before it. [any] */
 OTEL_PRINTF(3, 4)
 static inline void
 svc_log(const struct svc_host *host, int level, const char *fmt, ...)
@@ -283,6 +285,7 @@ svc_reply_header(struct svc_request *req, const char *name, const char *value)
 	return req->host->reply_header(req, name, value);
 }
 
+/* The whole reply. content_type may be NULL; a Content-Type of svc_reply_header goes before it. [fiber] */
 static inline int
 svc_reply(struct svc_request *req, int status, const char *content_type, const void *body, size_t len)
 {
@@ -340,6 +343,7 @@ svc_http(const struct svc_host *host, const struct svc_call *call)
 	return host->http(host, call);
 }
 
+/* The same with GET, and the default for all else. */
 static inline struct svc_response *
 svc_http_get(const struct svc_host *host, const char *url)
 {
@@ -348,6 +352,7 @@ svc_http_get(const struct svc_host *host, const char *url)
 	return host->http(host, &call);
 }
 
+/* The same with POST and a body of that type. */
 static inline struct svc_response *
 svc_http_post(const struct svc_host *host, const char *url, const char *content_type,
               const void *body, size_t len)
@@ -365,6 +370,7 @@ svc_response_header(const struct svc_response *rsp, const char *name)
 	return rsp->host->response_header(rsp, name, 0);
 }
 
+/* NULL is nothing to free. */
 static inline void
 svc_response_free(struct svc_response *rsp)
 {
@@ -426,7 +432,11 @@ svc_timer_free(const struct svc_host *host, struct svc_timer *timer)
 	host->timer_free(timer);
 }
 
-/* A mutex that suspends the fiber and not the thread; first come, first served. lock: 0 or -ECANCELED. [fiber] */
+/*
+ * A mutex that suspends the fiber and not the thread; first come, first served. new: NULL without memory
+ * [any]. lock: 0 or -ECANCELED [fiber]. unlock: by who locked it [fiber]. free: with nobody in it, at the
+ * latest in stop() [any].
+ */
 static inline struct svc_mutex *
 svc_mutex_new(const struct svc_host *host)
 {
@@ -453,7 +463,7 @@ svc_mutex_free(const struct svc_host *host, struct svc_mutex *mutex)
 
 /*
  * Something to wait for: event_set wakes every fiber that waits at that moment. wait: 0, -ETIMEDOUT
- * (timeout_ms < 0: never), or -ECANCELED. set is [any]; wait is [fiber].
+ * (timeout_ms < 0: never), or -ECANCELED. set is [any]; wait is [fiber]; new and free as for a mutex.
  */
 static inline struct svc_event *
 svc_event_new(const struct svc_host *host)
