@@ -108,8 +108,9 @@ def nginx(upstream=None):
         conf = "user root;" + conf
     with open(os.path.join(directory, "nginx.conf"), "w") as f:
         f.write(conf)
+    # In a session of its own, as cupola.py starts the host: the kernel shares a core out by sessions first.
     process = subprocess.Popen(["nginx", "-p", directory, "-c", os.path.join(directory, "nginx.conf")],
-                               stderr=subprocess.DEVNULL)
+                               stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         cupola.until(lambda: children(process.pid) and answers(port), "nginx")
         yield Server("nginx", [process.pid, *children(process.pid)], port)
@@ -424,13 +425,12 @@ def reload(table, plugin, quick):
                 time.sleep(0.4)
 
         sent, lost, closed, samples = paced(dark.port, n, reload_all)
-        quiet_sent, quiet_lost, quiet_closed, quiet = paced(dark.port, 3, lambda: None)
     after = [worst(samples, end - 10e3, end + 60e3) for _, end in spans]
     whole = [worst(samples, start, end + 60e3) for start, end in spans]
-    calm = [worst(quiet, t, t + 70e3) for t in range(quiet[0][0], quiet[-1][0], 70000)]
-    table.add(f"reload × {n} under 4,000 requests/s: lost", f"{lost} of {sent:,}", f"without: {quiet_lost} of {quiet_sent:,}", "", "0", lost == 0)
-    table.add("   connections closed", str(closed), f"without: {quiet_closed}", "", "0", closed == 0)
-    table.add("   worst latency at the swap and 60 ms on", spread(after), f"without: {spread(calm)}", "", "≤ 0.3 ms (median)",
+    calm = [worst(samples, end + 200e3, end + 270e3) for _, end in spans]  # as long, a little later
+    table.add(f"reload × {n} under 4,000 requests/s: lost", f"{lost} of {sent:,}", "", "", "0", lost == 0)
+    table.add("   connections closed", str(closed), "", "", "0", closed == 0)
+    table.add("   worst latency at the swap and 60 ms on", spread(after), f"200 ms later: {spread(calm)}", "", "≤ 0.3 ms (median)",
               statistics.median(after) <= 0.3)
     table.add("   worst latency from the command on, trial and all", spread(whole))
     table.add("   a reload, from the command to its end: median",
