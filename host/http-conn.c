@@ -183,8 +183,8 @@ conn_arm(struct http_conn *conn)
 	event_del(&conn->event);
 	event_assign(&conn->event, conn->server->base, fd, events, conn_cb, conn);
 	conn->armed = events;
-	if (events != EV_PERSIST)
-		event_add(&conn->event, NULL);
+	if (events != EV_PERSIST && event_add(&conn->event, NULL) < 0)
+		conn->armed = EV_PERSIST; /* its deadline will end it */
 }
 
 static enum http_wait
@@ -259,13 +259,8 @@ http_conn_new(struct http_listener *listener, int fd, const struct sockaddr *pee
 	}
 	conn->state = HTTP_HEAD;
 	conn->is_fresh = true;
-	conn->armed = EV_READ | EV_PERSIST;
-	event_assign(&conn->event, server->base, fd, conn->armed, conn_cb, conn);
-	if (event_add(&conn->event, NULL) < 0) {
-		free(conn);
-		close(fd);
-		return -ENOMEM;
-	}
+	conn->armed = EV_PERSIST;
+	event_assign(&conn->event, server->base, fd, EV_READ | EV_PERSIST, conn_cb, conn);
 	server->counters.active++;
 	http_server_wait(server, &conn->timer, HTTP_WAIT_IDLE);
 	if (is_full) {
@@ -273,6 +268,10 @@ http_conn_new(struct http_listener *listener, int fd, const struct sockaddr *pee
 		http_h1_refuse(conn, &(struct http_refusal){
 					     503, "there are too many connections" });
 		http_conn_leave(conn);
+	} else {
+		/* The request is mostly there by now. One that ends the connection has then been
+		 * answered without epoll. */
+		conn_cb(fd, EV_READ, conn);
 	}
 	return 0;
 }
