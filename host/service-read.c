@@ -137,6 +137,8 @@ request_read(struct svc_request *pub, void *buf, size_t size)
 		if (error < 0)
 			return error;
 	}
+	if (n == -ECANCELED)
+		service_request_gone(r);
 	return n;
 }
 

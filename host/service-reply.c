@@ -272,6 +272,8 @@ reply_write(struct svc_request *pub, const void *data, size_t len)
 				return error;
 			continue;
 		}
+		if (n == -ECANCELED)
+			service_request_gone(r);
 		if (n < 0)
 			return (int)n;
 		at += n;

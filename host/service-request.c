@@ -243,17 +243,25 @@ on_writable(struct http_exchange *x)
 	wake(x->user, ROOM);
 }
 
+void
+service_request_gone(struct request *r)
+{
+	r->gone = true;
+	host_fiber_cancel(r->work.fiber);
+}
+
 static void
 on_gone(struct http_exchange *x, int why)
 {
 	struct request *r = x->user;
 
 	(void)why;
-	r->gone = true;
-	if (r->running)
-		host_fiber_cancel(r->work.fiber);
-	else
+	if (r->running) {
+		service_request_gone(r);
+	} else {
+		r->gone = true;
 		finish(r);
+	}
 }
 
 const struct http_ops host_request_ops = {

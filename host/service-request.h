@@ -48,6 +48,8 @@ request_of_work(struct service_work *work)
 
 /* Suspends the handler until on_body or on_writable: 0 or -ECANCELED. [fiber] */
 int service_request_await(struct request *r, enum awaited what);
+/* The client has left while the handler runs: every call that may suspend says -ECANCELED from now on. */
+void service_request_gone(struct request *r);
 void service_read_functions(struct svc_host *host);
 void service_reply_functions(struct svc_host *host);
 

@@ -705,6 +705,45 @@ START_TEST(a_client_that_leaves_cancels_its_request)
 }
 END_TEST
 
+static atomic_bool has_left;
+
+/* Keeps its loop from seeing the client leave: it is the write that finds out. */
+static int
+writes_on(void *self, struct svc_request *req)
+{
+	static const char piece[4096];
+	int r = 0;
+
+	(void)self;
+	ck_assert_int_eq(svc_reply_begin(req, 200, "text/plain"), 0);
+	atomic_fetch_add(&passed, 1);
+	while (!atomic_load(&has_left))
+		sched_yield();
+	while (r == 0)
+		r = svc_reply_write(req, piece, sizeof piece);
+	ck_assert_int_eq(r, -ECANCELED);
+	ck_assert_int_eq(svc_sleep(req->host, 0), -ECANCELED);
+	atomic_fetch_add(&passed, 1);
+	return r;
+}
+
+START_TEST(a_write_that_finds_the_client_gone_cancels_its_request)
+{
+	struct linger at_once = { 1, 0 };
+	int fd;
+
+	start_serving(PLUGIN(writes_on));
+	fd = dial(port);
+	say_to(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	until(1);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	close(fd);
+	atomic_store(&has_left, true);
+	until(2);
+	stop_serving();
+}
+END_TEST
+
 START_TEST(past_its_deadline_a_request_is_503)
 {
 	struct host_service_config config = { .plugin = PLUGIN(sleeps_long),
@@ -1026,6 +1065,7 @@ main(void)
 	tcase_add_test(tc, a_timer_ticks_until_it_is_freed);
 	tcase_add_test(tc, a_timer_that_nobody_frees_ends_with_the_service);
 	tcase_add_test(tc, a_client_that_leaves_cancels_its_request);
+	tcase_add_test(tc, a_write_that_finds_the_client_gone_cancels_its_request);
 	tcase_add_test(tc, past_its_deadline_a_request_is_503);
 	tcase_add_test(tc, cancelling_all_ends_ordinary_requests);
 	tcase_add_test(tc, cancelling_streams_ends_replies_in_pieces_only);
