@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lane_priv.h"
 #include "otlp_priv.h"
@@ -18,6 +19,7 @@ struct otlp_exporter {
 	struct otelp_otlp_client *client;
 	struct otelp_encoder encoder;
 	struct otelp_gzip *gzip; /* NULL: no compression */
+	pid_t pid;               /* whose encoder and compressor these are */
 	bool too_large_said;
 	bool partial_said; /* the last request was taken in part, and that has been said */
 };
@@ -125,6 +127,26 @@ send_items(struct otlp_exporter *exp, const struct otelp_items *items,
 	return answer.rejected < INT_MAX ? (int)answer.rejected : INT_MAX;
 }
 
+/*
+ * The fork may have found the parent's thread in the middle of an export, between giving a buffer back
+ * and forgetting it say. The child begins with new ones.
+ */
+static int
+own(struct otlp_exporter *exp)
+{
+	int r = 0;
+
+	if (exp->pid == getpid())
+		return 0;
+	memset(&exp->encoder, 0, sizeof exp->encoder);
+	exp->gzip = NULL;
+	if (exp->config.gzip)
+		r = otelp_gzip_new(&exp->gzip);
+	if (r == 0)
+		exp->pid = getpid();
+	return r;
+}
+
 static int
 export_items(struct otel_exporter *self, struct otelp_items items, int timeout_ms,
              struct otel_error *err)
@@ -132,6 +154,10 @@ export_items(struct otel_exporter *self, struct otelp_items items, int timeout_m
 	struct otlp_exporter *exp = (struct otlp_exporter *)self;
 	int r;
 
+	r = own(exp);
+	if (r < 0)
+		return otel_error_set(err, r, "%s: %s",
+		                      otelp_otlp_client_label(exp->client), strerror(-r));
 	/* The shorter of the processor's patience and the exporter's own; both include retries. */
 	if (exp->config.timeout_ms > 0 && exp->config.timeout_ms < timeout_ms)
 		timeout_ms = exp->config.timeout_ms;
@@ -192,8 +218,10 @@ otlp_free(struct otel_exporter *self)
 	struct otlp_exporter *exp = (struct otlp_exporter *)self;
 
 	otelp_otlp_client_free(exp->client);
-	otelp_encoder_fini(&exp->encoder);
-	otelp_gzip_free(exp->gzip);
+	if (exp->pid == getpid()) {
+		otelp_encoder_fini(&exp->encoder);
+		otelp_gzip_free(exp->gzip);
+	}
 	otelp_free(exp);
 }
 
@@ -220,8 +248,8 @@ otelp_exporter_otlp_new(const struct otel_otlp_config *config, int signal,
 	exp->config = *config;
 	exp->signal = signal;
 	r = otelp_otlp_client_new(config, signal, &exp->client, err);
-	if (r == 0 && config->gzip)
-		r = otelp_gzip_new(&exp->gzip);
+	if (r == 0)
+		r = own(exp);
 	if (r < 0) {
 		otlp_free(&exp->base);
 		return otel_error_set(err, r, "OTLP exporter: %s", strerror(-r));

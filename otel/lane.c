@@ -531,6 +531,8 @@ otelp_lane_after_fork(struct otelp_lane *lane)
 	lane->flush_asked = lane->flush_done = 0;
 	atomic_store(&lane->asleep, 0);
 	atomic_store(&lane->exporting, false);
+	lane->metrics = NULL; /* the parent's thread may have been making it larger */
+	lane->metrics_size = 0;
 }
 
 static bool

@@ -201,7 +201,7 @@ make_headers(struct otelp_transfer *t, struct otel_error *err)
 		                             "content-type: application/grpc",
 		                             "content-type: application/json" };
 	const char *lines[4] = { types[t->config.protocol] };
-	int n = 1;
+	int n = 1, r;
 
 	if (t->grpc) {
 		lines[n++] = "te: trailers";
@@ -224,7 +224,10 @@ make_headers(struct otelp_transfer *t, struct otel_error *err)
 			return -ENOMEM;
 		t->headers = longer;
 	}
-	return otelp_otlp_headers_each(t->config.headers, add_header, t, err);
+	r = otelp_otlp_headers_each(t->config.headers, add_header, t, err);
+	for (t->last = t->headers; t->last->next; t->last = t->last->next)
+		;
+	return r;
 }
 
 static void
@@ -284,7 +287,8 @@ open_handles(struct otelp_transfer *t)
 
 /*
  * In the child of a fork the handles are the parent's: a TLS goodbye or a half-sent request from here
- * would harm it. They are left alone, but for our copies of the sockets.
+ * would harm it. They are left alone, but for our copies of the sockets; so is the answer that its thread
+ * may have been in the middle of.
  */
 int
 otelp_transfer_own(struct otelp_transfer *t)
@@ -297,6 +301,10 @@ otelp_transfer_own(struct otelp_transfer *t)
 		t->sockets[i] =
 			-1; /* also when there is no memory, and this is tried again */
 	}
+	t->body = NULL;
+	t->body_len = t->body_size = 0;
+	t->grpc_details = NULL;
+	t->last->next = NULL;
 	return open_handles(t);
 }
 
@@ -388,7 +396,7 @@ otelp_transfer_attempt(struct otelp_transfer *t, const void *body, size_t len,
 {
 	int64_t left_ms = deadline_ms == INT64_MAX ? 0
 	                                           : deadline_ms - otelp_monotonic_ms();
-	struct curl_slist *timeout = NULL, *last = t->headers;
+	struct curl_slist *timeout = NULL;
 	CURLcode code;
 
 	otelp_free(t->grpc_details);
@@ -402,17 +410,15 @@ otelp_transfer_attempt(struct otelp_transfer *t, const void *body, size_t len,
 		left_ms = 0;
 	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, body);
 	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
-	while (last->next)
-		last = last->next;
 	if (t->grpc && left_ms) {
 		timeout = with_grpc_timeout(NULL, left_ms);
 		if (!timeout)
 			return CURLE_OUT_OF_MEMORY;
 	}
-	last->next = timeout; /* for this attempt only */
+	t->last->next = timeout; /* for this attempt only */
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 	code = t->h2c ? perform_h2c(t, deadline_ms) : perform(t, deadline_ms);
-	last->next = NULL;
+	t->last->next = NULL;
 	curl_slist_free_all(timeout);
 	t->absent = code == CURLE_COULDNT_CONNECT;
 	return code;
@@ -499,8 +505,10 @@ otelp_transfer_fini(struct otelp_transfer *t)
 	if (t->easy && t->pid == getpid()) {
 		curl_easy_cleanup(t->easy);
 		curl_multi_cleanup(atomic_load(&t->multi));
+		otelp_free(t->grpc_details);
+		otelp_free(t->body);
 	}
+	if (t->last)
+		t->last->next = NULL;
 	curl_slist_free_all(t->headers);
-	otelp_free(t->grpc_details);
-	otelp_free(t->body);
 }

@@ -29,6 +29,7 @@ struct otelp_transfer {
 	_Atomic(CURLM *) multi;
 	CURL *easy;
 	struct curl_slist *headers; /* those of every request */
+	struct curl_slist *last;    /* of them; an attempt puts one more behind it */
 	pid_t pid;                  /* whose connection it is */
 	int sockets
 		[OTELP_TRANSFER_SOCKETS]; /* open, or -1; what a forked child has to close */

@@ -2,6 +2,8 @@
 /* One test for each line of what the specification asks of an OTLP client. */
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <zlib.h>
@@ -794,6 +796,95 @@ START_TEST(the_exporter_posts_what_a_receiver_reads)
 }
 END_TEST
 
+/* The exporter's thread stops where it has given a large buffer back and not yet forgotten it. */
+static atomic_int gate; /* 1: closed, 2: it waits there, 3: open again */
+static void *_Atomic given_back;
+
+static void
+gated_free(void *ptr)
+{
+	if (ptr && ptr == atomic_load(&given_back))
+		abort();
+	if (!ptr || atomic_load(&gate) != 1 || malloc_usable_size(ptr) < 16384) {
+		free(ptr);
+		return;
+	}
+	atomic_store(&given_back, ptr);
+	atomic_store(&gate, 2);
+	while (atomic_load(&gate) == 2)
+		sched_yield();
+}
+
+static int
+export_a_large_span(struct otel_exporter *exporter)
+{
+	static const struct otel_scope_data scope = { .name = "s",
+		                                      .version = "",
+		                                      .schema_url = "" };
+	static char text[20000];
+	struct otel_attribute large = OTEL_STRN("k", text, sizeof text);
+	struct otel_span_data span = { .scope = &scope,
+		                       .name = "n",
+		                       .status_message = "",
+		                       .attributes = &large,
+		                       .n_attributes = 1 };
+	const struct otel_span_data *spans[] = { &span };
+
+	return exporter->export_spans(exporter, spans, 1, 10000, NULL);
+}
+
+static void *
+exporting(void *exporter)
+{
+	return (void *)(intptr_t)export_a_large_span(exporter);
+}
+
+START_TEST(a_fork_in_the_middle_of_an_export_leaves_the_child_a_whole_exporter)
+{
+	struct otel_exporter *exporter;
+	pthread_t thread;
+	void *result;
+	int status;
+	pid_t pid;
+
+	otel_set_allocator(NULL, NULL, gated_free);
+	receiver_start(&receiver, false, &ok_step, 1);
+	config.protocol = OTEL_PROTOCOL_HTTP_PROTOBUF;
+	config.gzip = _i;
+	snprintf(config.endpoint, sizeof config.endpoint, "http://127.0.0.1:%d",
+	         receiver.port);
+	ck_assert_int_eq(
+		otelp_exporter_otlp_new(&config, OTEL_SIGNAL_TRACES, &exporter, &err), 0);
+	atomic_store(&gate, 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, exporting, exporter), 0);
+	while (atomic_load(&gate) != 2)
+		sched_yield();
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		status = export_a_large_span(exporter);
+		exporter->free(exporter);
+		_exit(status != 0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) { /* one that only ends */
+		exporter->free(exporter);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	atomic_store(&gate, 3);
+	pthread_join(thread, &result);
+	ck_assert_ptr_null(result);
+	ck_requests(2);
+	exporter->free(exporter);
+	receiver_stop(&receiver);
+}
+END_TEST
+
 /* Twenty spans of 100 bytes and more, of which no request can carry more than a few. */
 START_TEST(a_batch_too_large_for_one_request_is_sent_in_several)
 {
@@ -893,6 +984,12 @@ main(void)
 	suite_add_tcase(suite, grpc);
 	tcase_add_checked_fixture(exporter, setup, NULL);
 	tcase_add_loop_test(exporter, the_exporter_posts_what_a_receiver_reads, 0, 4);
+#ifndef __SANITIZE_THREAD__ /* which has its own ideas of a fork with threads */
+	tcase_add_loop_test(
+		exporter,
+		a_fork_in_the_middle_of_an_export_leaves_the_child_a_whole_exporter, 0,
+		2);
+#endif
 	tcase_add_loop_test(exporter,
 	                    a_batch_too_large_for_one_request_is_sent_in_several, 0, 2);
 	suite_add_tcase(suite, exporter);
