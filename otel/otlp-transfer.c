@@ -112,6 +112,7 @@ on_header(char *data, size_t one, size_t n, void *userdata)
 {
 	char line[4096], *colon, *value, *end;
 
+	((struct otelp_transfer *)userdata)->answered = true;
 	if (n >= sizeof line)
 		return n;
 	memcpy(line, data, n);
@@ -402,7 +403,7 @@ otelp_transfer_attempt(struct otelp_transfer *t, const void *body, size_t len,
 	otelp_free(t->grpc_details);
 	t->grpc_details = NULL;
 	t->body_len = 0;
-	t->too_big = false;
+	t->too_big = t->answered = false;
 	*t->content_type = *t->grpc_message = *t->error = '\0';
 	t->grpc_status = -1;
 	t->retry_after_ms = -1;

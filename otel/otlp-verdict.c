@@ -71,7 +71,8 @@ judge_http(const struct otelp_transfer *t, int signal, CURLcode code,
 	bool json = t->config.protocol == OTEL_PROTOCOL_HTTP_JSON;
 	long status = 0;
 
-	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (t->answered)
+		curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	/* Once it has said 200 it has the items; sending them again would only double them. */
 	if (code != CURLE_OK && (status < 200 || status > 299 || t->too_big))
 		return judge_transport(t, code, why);

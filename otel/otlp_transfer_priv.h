@@ -37,7 +37,8 @@ struct otelp_transfer {
 	bool unconnected;                 /* it would have had to */
 
 	/* of the last attempt: */
-	bool absent; /* nobody listened */
+	bool absent;   /* nobody listened */
+	bool answered; /* a head came; otherwise libcurl's status is that of the attempt before */
 	uint8_t *body;
 	size_t body_len, body_size;
 	bool too_big; /* the answer went past OTELP_MAX_RESPONSE */
