@@ -2,13 +2,12 @@
 /*
  * Bytes in and out of one connection.
  *
- * A keep-alive request costs a recv and a send (read() goes through the file layer first, for 2 % of a
- * request's CPU): what is read is served at once, what is answered
- * meanwhile is queued and written when all that was read has been served. Only when the client
- * does not take it is EV_WRITE armed. EV_READ stays armed while an answer is awaited, so that a
- * client that leaves is noticed. When there is no room to read into, the event is edge-triggered,
- * which tells of the client's leaving without telling of unread bytes again and again. (EV_CLOSED
- * alone would not do: libevent tells a reset as readable and writable.)
+ * A keep-alive request costs a recv and a send (read() goes through the file layer first): what is read is
+ * served at once, what is answered meanwhile is queued and written when all that was read has been served.
+ * Only when the client does not take it is EV_WRITE armed. EV_READ stays armed while an answer is awaited, so
+ * that a client that leaves is noticed. When there is no room to read into, the event is edge-triggered,
+ * which tells of the client's leaving without telling of unread bytes again and again. (EV_CLOSED alone would
+ * not do: libevent tells a reset as readable and writable.)
  */
 #include <errno.h>
 #include <netinet/in.h>
