@@ -123,6 +123,8 @@ reply(struct svc_request *pub, int status, const char *content_type, const void 
 	if (error < 0)
 		return error;
 	error = http_reply(r->x, status, r->fields, r->n_fields, body, len);
+	if (error == -ECANCELED)
+		service_request_gone(r);
 	if (error == 0) {
 		r->replied = r->ended = true;
 		r->status = status;
@@ -222,6 +224,8 @@ reply_begin(struct svc_request *pub, int status, const char *content_type)
 	if (error < 0)
 		return error;
 	error = http_reply_begin(r->x, status, r->fields, r->n_fields);
+	if (error == -ECANCELED)
+		service_request_gone(r);
 	if (error < 0)
 		return error;
 	r->replied = r->streaming = true;
@@ -304,6 +308,8 @@ reply_end(struct svc_request *pub)
 	if (error < 0)
 		return error;
 	error = http_reply_end(r->x);
+	if (error == -ECANCELED)
+		service_request_gone(r);
 	if (error == 0)
 		r->ended = true;
 	return error;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <jansson.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "check-main.h"
@@ -744,6 +745,50 @@ START_TEST(a_write_that_finds_the_client_gone_cancels_its_request)
 }
 END_TEST
 
+static sem_t loop_is_blocked, client_left;
+
+static int
+replies_too_late(void *self, struct svc_request *req)
+{
+	int r;
+
+	(void)self;
+	ck_assert_int_eq(svc_sleep(req->host, 1), 0); /* so that it writes at once */
+	sem_post(&loop_is_blocked);
+	while (sem_wait(&client_left) < 0)
+		;
+	r = svc_reply_text(req, 200, "ok");
+	ck_assert_int_eq(r, -ECANCELED);
+	ck_assert_int_eq(svc_sleep(req->host, 1000), -ECANCELED);
+	return r;
+}
+
+START_TEST(a_reply_to_a_client_that_has_left_is_nobodys_mistake)
+{
+	static const char text[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct linger reset = { .l_onoff = 1 };
+	struct host_service_stats stats;
+	int fd;
+
+	sem_init(&loop_is_blocked, 0, 0);
+	sem_init(&client_left, 0, 0);
+	start_serving(PLUGIN(replies_too_late));
+	fd = dial(port);
+	ck_assert_int_eq(send(fd, text, sizeof text - 1, 0), sizeof text - 1);
+	while (sem_wait(&loop_is_blocked) < 0)
+		;
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+	close(fd);
+	sem_post(&client_left);
+	ck_assert_int_eq(host_service_drain_wait(service, 5 * SECONDS), 0);
+	host_service_stats(service, &stats);
+	ck_assert_uint_eq(stats.requests, 1);
+	ck_assert_uint_eq(stats.errors, 0);
+	ck_assert_str_eq(logged, "");
+	stop_serving();
+}
+END_TEST
+
 START_TEST(past_its_deadline_a_request_is_503)
 {
 	struct host_service_config config = { .plugin = PLUGIN(sleeps_long),
@@ -994,7 +1039,7 @@ asks_in_vain(void *self, struct svc_request *req)
 START_TEST(a_call_gets_what_is_left_of_the_requests_time)
 {
 	struct host_service_config config = { .plugin = PLUGIN(asks_in_vain),
-		                              .deadline_ms = 500 };
+		                              .deadline_ms = 1500 };
 
 	start_serving_with(&config);
 	ck_assert_int_eq(status_of(GET("/")),
@@ -1066,6 +1111,7 @@ main(void)
 	tcase_add_test(tc, a_timer_that_nobody_frees_ends_with_the_service);
 	tcase_add_test(tc, a_client_that_leaves_cancels_its_request);
 	tcase_add_test(tc, a_write_that_finds_the_client_gone_cancels_its_request);
+	tcase_add_test(tc, a_reply_to_a_client_that_has_left_is_nobodys_mistake);
 	tcase_add_test(tc, past_its_deadline_a_request_is_503);
 	tcase_add_test(tc, cancelling_all_ends_ordinary_requests);
 	tcase_add_test(tc, cancelling_streams_ends_replies_in_pieces_only);
