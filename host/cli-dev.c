@@ -101,8 +101,6 @@ read_own_conf(struct dev *dev)
 			                       ini.sections[i].entries[j].key,
 			                       ini.sections[i].entries[j].value));
 	}
-	add_set(dev, xasprintf("%s.path=%s", section, dev->file));
-	add_set(dev, xasprintf("%s.enabled=yes", section));
 	for (size_t i = 0; i < problems.n; i++)
 		fprintf(stderr, "%s\n", problems.lines[i]);
 	free(path);
@@ -116,11 +114,12 @@ static int
 read_conf(struct dev *dev)
 {
 	struct host_problems problems = { NULL, 0 };
-	int r;
+	int r = read_own_conf(dev);
 
-	for (size_t i = 0; i < dev->options->n_sets; i++)
+	for (size_t i = 0; i < dev->options->n_sets; i++) /* over what the file says */
 		add_set(dev, xstrdup(dev->options->sets[i]));
-	r = read_own_conf(dev);
+	add_set(dev, xasprintf("plugin %s.path=%s", dev->name, dev->file));
+	add_set(dev, xasprintf("plugin %s.enabled=yes", dev->name));
 	if (!r)
 		r = host_conf_read(cli_file(dev->options), dev->sets, dev->n_sets,
 		                   &dev->conf, &problems);
@@ -138,7 +137,7 @@ start_host(struct dev *dev)
 {
 	const char **argv = xcalloc(6 + 2 * dev->options->n_sets, sizeof *argv);
 	size_t argc = 0;
-	char line[64];
+	char line[64], *own = xasprintf("plugin %s.", dev->name);
 	FILE *from;
 	int fds[2];
 
@@ -147,9 +146,12 @@ start_host(struct dev *dev)
 	argv[argc++] = "-c";
 	argv[argc++] = cli_file(dev->options);
 	for (size_t i = 0; i < dev->options->n_sets; i++) {
+		if (!strncmp(dev->options->sets[i], own, strlen(own)))
+			continue; /* that section is ours alone */
 		argv[argc++] = "--set";
 		argv[argc++] = dev->options->sets[i];
 	}
+	free(own);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return cli_fail("dev", "%s", strerror(errno)), -errno;
 	dev->host = fork();

@@ -104,7 +104,6 @@ run_worker(int fd)
 		fprintf(stderr, "cupola --worker: %s\n", err.message);
 		return EXIT_FAILURE;
 	}
-	prctl(PR_SET_NAME, "cupola"); /* it was started as /proc/self/exe */
 	host_log_setup(boot->process, boot->conf->log_level, boot->conf->log_format);
 	if (host_privileges_drop(boot->conf->user, &err) < 0) {
 		host_log(HOST_ERROR, "%s", err.message);
@@ -124,8 +123,6 @@ helper(int argc, char **argv)
 		return try_main(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "--symbolise") && argc == 2)
 		return host_symbolise_main(STDIN_FILENO);
-	if (!strcmp(argv[1], "--try"))
-		return try_main(argc - 1, argv + 1);
 	fprintf(stderr, "cupola: unknown option %s (cupola --help lists the commands)\n",
 	        argv[1]);
 	return EXIT_FAILURE;
@@ -138,6 +135,7 @@ main(int argc, char **argv)
 	const struct cli_command *command;
 	int status;
 
+	prctl(PR_SET_NAME, "cupola"); /* it may have been started as /proc/self/exe */
 	if (argc < 2) {
 		print_usage(stderr);
 		return EXIT_FAILURE;

@@ -628,6 +628,35 @@ def test_a_new_service_is_built_loaded_watched_and_unloaded():
     shutil.rmtree(folder)
 
 
+def test_dev_starts_a_host_of_its_own_and_is_told_by_set():
+    it = host(ONE)
+    folder = it.dir + "/it's \"mine\", too"
+    os.makedirs(folder + "/thing")
+    plugin("thing", folder + "/thing")
+    with open(folder + "/thing/Makefile", "w") as f:
+        f.write("all:\n")
+    with open(folder + "/thing/host.conf", "w") as f:
+        f.write("[plugin thing]\nlisten = 127.0.0.1:1\ntext = from the file\n")
+    dev = subprocess.Popen([cupola.BIN, "dev", folder + "/thing", "-c", it.conf, "--set", "plugin thing.listen=127.0.0.1:0"],
+                           env=it.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        said = []
+        while not said or "watching" not in said[-1]:
+            said.append(dev.stdout.readline())
+            assert said[-1], said
+        assert it.get("thing", "/").text == "from the file", said
+        with open(f"/proc/{it.status()['pid']}/comm") as f:
+            assert f.read() == "cupola\n"
+        dev.terminate()
+        assert dev.wait(cupola.PATIENCE) == 0
+        assert it.command("status").returncode != 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(dev.pid, signal.SIGKILL)
+        dev.stdout.close()
+        shutil.rmtree(it.dir)
+
+
 if __name__ == "__main__":
     try:
         cupola.main()
