@@ -379,8 +379,9 @@ end(struct worker *worker, void *arg)
 	drain_connections(worker,
 	                  deadline - (uint64_t)(flush_ms < grace_ms ? flush_ms : 0) *
 	                                     1000000u);
+	/* Their requests have ended or been cancelled by now, and nobody waits for a plugin that is starting. */
 	for (struct mounted *m = worker->mounted; m; m = m->next)
-		mount_stop(m->mount, ms_left(deadline));
+		mount_stop(m->mount, 0);
 	if (ms_left(deadline) > flush_ms)
 		flush_ms = ms_left(deadline);
 	telemetry_shutdown(worker->telemetry, flush_ms);

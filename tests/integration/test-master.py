@@ -248,6 +248,18 @@ def test_a_stop_while_a_service_starts_ends_in_order():
         assert "while it was stopping" not in it.log(), it.log()
 
 
+def test_a_stop_does_not_wait_for_services_that_hang_in_start():
+    it = cupola.Cupola(ONE.replace("workers = 2", "start_timeout = 1m"))
+    cupola.compile_plugin(SERVICE.replace("the_host = host;", "the_host = host; if (!host->flags) svc_sleep(host, 60000);"),
+                          it.dir + "/one.so", defines=['NAME="one"'])
+    with contextlib.ExitStack() as end:
+        end.callback(shutil.rmtree, it.dir, True)
+        it.start(expect_ready=False)
+        cupola.until(lambda: os.path.exists(it.dir + "/run/control") and it.plugin("one")["pid"], "the worker")
+        it.command("status")  # has been answered by the worker, so it listens to us
+        assert it.stop(patience=8) == 0, it.log()  # less than grace: nothing is in flight
+
+
 def test_a_second_signal_ends_it_at_once():
     it = host(ONE)
     with it, socket.create_connection(("127.0.0.1", it.port("one"))) as s:
