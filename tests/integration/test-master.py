@@ -298,6 +298,12 @@ def test_the_process_that_takes_the_telemetry_is_stopped_last():
 def test_as_root_workers_become_the_user():
     if os.geteuid() != 0:
         return  # nobody else can become somebody
+    folder = os.path.realpath(cupola.STAGE)
+    while folder != "/":
+        if not os.stat(folder).st_mode & stat.S_IXOTH:
+            print(f"# not tried: others may not enter {os.path.basename(folder)}/, where the program is")
+            return
+        folder = os.path.dirname(folder)
     it = host(ONE.replace("workers = 2", "workers = 2\nuser = nobody"))
     os.chmod(it.dir, 0o711)
     with it:
