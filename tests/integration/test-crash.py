@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import time
-import time
 
 import cupola
 from load import Load
