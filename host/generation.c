@@ -102,11 +102,11 @@ make_voice(struct generation *gen, const struct host_plugin *conf, struct otel_e
 
 	if (!mount->site->telemetry)
 		return 0;
-	r = telemetry_voice(mount->site->telemetry, mount->name, table->version,
+	r = telemetry_voice(mount->site->telemetry, mount->name, plugin_version(table),
 	                    mount->instance_id, &conf->telemetry, &gen->voice, err);
 	if (r < 0)
 		return r;
-	gen->meter = voice_meter(gen->voice, table->name, table->version);
+	gen->meter = voice_meter(gen->voice, table->name, plugin_version(table));
 	gen->http_meter = voice_meter(gen->voice, "cupola", PACKAGE_VERSION);
 	return 0;
 }
@@ -126,9 +126,9 @@ make_service(struct generation *gen, const struct host_plugin *conf,
 		.n_settings = gen->settings.n,
 		.log = log_of_service,
 		.log_arg = mount,
-		.tracer = voice_tracer(gen->voice, table->name, table->version),
+		.tracer = voice_tracer(gen->voice, table->name, plugin_version(table)),
 		.meter = gen->meter,
-		.logger = voice_logger(gen->voice, table->name, table->version),
+		.logger = voice_logger(gen->voice, table->name, plugin_version(table)),
 		.instrument = conf->instrument,
 		.untraced = gen->untraced,
 		.http_tracer = gen->voice ? gen->voice->http_tracer : NULL,

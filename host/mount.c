@@ -249,7 +249,8 @@ static void
 tell_loaded(struct mount *mount, const struct generation *gen,
             const struct generation *old, const struct load_report *report)
 {
-	const char *version = gen->plugin->table->version;
+	const char *said = plugin_version(gen->plugin->table);
+	const char *version = *said ? said : "none";
 
 	host_log_about(
 		HOST_INFO, mount->name,
@@ -464,7 +465,7 @@ mount_status(struct mount *mount, struct mount_status *out)
 		out->streams = stats.streams;
 		out->generation = gen->number;
 		snprintf(out->version, sizeof out->version, "%s",
-		         gen->plugin->table->version);
+		         plugin_version(gen->plugin->table));
 		snprintf(out->copy, sizeof out->copy, "%s", gen->copy);
 	} else {
 		snprintf(out->why, sizeof out->why, "%s", atomic_load(&mount->why));

@@ -89,11 +89,10 @@ static int
 check_names(const struct svc_plugin *table, const char *source, const char *section,
             struct otel_error *err)
 {
-	if (!table->name || !table->version)
-		return otel_error_set(err, -ENOEXEC,
-		                      "%s: its table has no %s: set .%s in SVC_PLUGIN",
-		                      source, table->name ? "version" : "name",
-		                      table->name ? "version" : "name");
+	if (!table->name)
+		return otel_error_set(
+			err, -ENOEXEC,
+			"%s: its table has no name: set .name in SVC_PLUGIN", source);
 	if (!good_name(table->name))
 		return otel_error_set(
 			err, -ENOEXEC,
@@ -411,6 +410,12 @@ plugin_close(struct plugin *plugin)
 
 /* ---- telling about it ---- */
 
+const char *
+plugin_version(const struct svc_plugin *table)
+{
+	return table->version ? table->version : "";
+}
+
 json_t *
 plugin_describe(const struct svc_plugin *table)
 {
@@ -422,5 +427,6 @@ plugin_describe(const struct svc_plugin *table)
 		                                key->name, "type", key->type, "fallback",
 		                                key->fallback, "help", key->help));
 	return json_pack("{s:s, s:s, s:I, s:o}", "name", table->name, "version",
-	                 table->version, "flags", (json_int_t)table->flags, "keys", keys);
+	                 plugin_version(table), "flags", (json_int_t)table->flags, "keys",
+	                 keys);
 }

@@ -52,6 +52,9 @@ OTEL_MUST_USE int plugin_check_table(const struct svc_plugin *table, size_t size
                                      const char *source, const char *section,
                                      struct otel_error *err);
 
+/* Borrows what the table says; "" when it says nothing. [any] */
+const char *plugin_version(const struct svc_plugin *table);
+
 /* {"name","version","flags","keys":[{"name","type","fallback","help"}]}; owned; NULL without memory. [any] */
 struct json_t *plugin_describe(const struct svc_plugin *table);
 

@@ -11,7 +11,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+#include <time.h>
 
 #include "coordinates.h"
 #include "geodesic.h"
@@ -22,9 +22,19 @@ struct iss {
 	const struct svc_host *host;
 	const char *position_url; /* borrowed from the host */
 	int timeout_ms;
-	struct otel_counter *incoming_requests;
-	struct otel_counter *iss_requests;
+	struct otel_counter *incoming_requests, *iss_requests;
+	struct otel_histogram *iss_request_duration;
 };
+
+/* Seconds of a clock that only goes forward. */
+static double
+seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 /* What came of a call, as the attribute that the semantic conventions have for it. */
 static struct otel_attribute
@@ -42,11 +52,13 @@ get_iss_coordinates(struct iss *iss, struct coordinates *out)
 	OTEL_SPAN(span, iss->host->tracer, "getting-iss-coordinates");
 	struct svc_call call = { .url = iss->position_url,
 		                 .timeout_ms = iss->timeout_ms };
+	double begun = seconds();
 	/* Suspends this request, not the thread: others are served meanwhile. */
 	SVC_RESPONSE(rsp, svc_http(iss->host, &call));
 	int r = rsp->error;
 
 	otel_counter_add(iss->iss_requests, 1, outcome(rsp));
+	otel_histogram_record(iss->iss_request_duration, seconds() - begun, outcome(rsp));
 	otel_span_set(span, OTEL_STR(OTEL_HTTP_REQUEST_METHOD, "GET"),
 	              OTEL_STR(OTEL_URL_FULL, iss->position_url), outcome(rsp));
 
@@ -59,37 +71,28 @@ get_iss_coordinates(struct iss *iss, struct coordinates *out)
 		         outcome(rsp));
 		return otel_span_fail(span, r, "no position of the ISS");
 	}
-
 	otel_span_set(span, OTEL_STRF("iss.position", "%.4f,%.4f", out->latitude,
 	                              out->longitude));
-	otel_log(iss->host->logger, OTEL_INFO, "got the position of the ISS",
-	         OTEL_DOUBLE("iss.latitude", out->latitude),
-	         OTEL_DOUBLE("iss.longitude", out->longitude));
 	return 0;
 }
 
+/* Answers one request: how far is the station from the place that it names? */
 static int
-iss_handle(void *self, struct svc_request *req)
+api(struct iss *iss, struct svc_request *req)
 {
-	struct iss *iss = self;
 	struct coordinates here, station;
-	const char *problem;
+	const char *problem = coordinates_from_query(req, &here);
 	double km;
 	int r;
 
-	OTEL_SPAN(span, iss->host->tracer, "calculating-iss-distance");
-	otel_counter_add(iss->incoming_requests, 1);
-
-	problem = coordinates_from_query(req, &here);
 	if (problem) {
-		otel_log(iss->host->logger, OTEL_WARN,
-		         "missing or bad latitude or longitude");
+		otel_log(iss->host->logger, OTEL_WARN, "bad latitude or longitude");
 		return svc_reply_text(req, 400, problem);
 	}
 
 	r = get_iss_coordinates(iss, &station);
 	if (r < 0)
-		otel_span_fail(span, r, "no position of the ISS");
+		otel_span_fail(otel_span_current(), r, "no position of the ISS");
 	if (r == -ETIMEDOUT)
 		return svc_reply_text(req, 504,
 		                      "the ISS position service took too long\n");
@@ -98,17 +101,35 @@ iss_handle(void *self, struct svc_request *req)
 		                      "the ISS position service gave no position\n");
 
 	km = geodesic_km(&here, &station);
-	otel_span_set(span, OTEL_DOUBLE("iss.distance", km));
+	otel_span_set(otel_span_current(), OTEL_DOUBLE("iss.distance", km));
+	otel_log(iss->host->logger, OTEL_INFO, "calculated the distance of the ISS",
+	         OTEL_DOUBLE("iss.distance", km));
 	return svc_reply_json(req, 200, distance_as_json(km, &station));
 }
 
+/* The host calls this for each request, in a fiber of its own. */
 static int
-iss_start(const struct svc_host *host, void **self, struct otel_error *err)
+iss_handle(void *self, struct svc_request *req)
+{
+	struct iss *iss = self;
+
+	OTEL_SPAN(span, iss->host->tracer, "calculating-iss-distance");
+	otel_counter_add(iss->incoming_requests, 1);
+	return api(iss, req);
+}
+
+/* Upper bounds of the buckets, in seconds: the service nearby takes a few milliseconds, one far away longer. */
+static const double iss_request_bounds[] = { 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+	                                     0.1,   0.25,   0.5,   1,    2.5 };
+
+/* The host calls this once, before the first request: the place for what is kept between requests. */
+static int
+iss_start(const struct svc_host *host, void **self, struct svc_error *err)
 {
 	struct iss *iss = calloc(1, sizeof *iss);
 
 	if (!iss)
-		return otel_error_set(err, -ENOMEM, "out of memory");
+		return svc_error_set(err, -ENOMEM, "out of memory");
 	iss->host = host;
 	iss->position_url = svc_config(host, "position_url");
 	iss->timeout_ms = (int)svc_config_int(host, "timeout");
@@ -116,21 +137,27 @@ iss_start(const struct svc_host *host, void **self, struct otel_error *err)
 	                                          "{request}", "requests received");
 	iss->iss_requests = otel_counter_new(host->meter, "iss.requests", "{request}",
 	                                     "requests to the ISS position service");
+	iss->iss_request_duration = otel_histogram_new(
+		host->meter, "iss.request.duration", "s",
+		"how long the ISS position service took", iss_request_bounds,
+		sizeof iss_request_bounds / sizeof iss_request_bounds[0]);
 	*self = iss;
 	return 0;
 }
 
+/* And this once, after the last. */
 static void
 iss_stop(void *self)
 {
 	free(self);
 }
 
+/* What host.conf may say in [plugin iss-distance-service]. */
 static const struct svc_key iss_keys[] = {
 	{ "position_url", SVC_URL, "http://127.0.0.1:5004/iss-now.json",
 	  "where the ISS is: a service in the shape of open-notify's" },
 	{ "timeout", SVC_DURATION, "3s", "how long to wait for it" },
-	{ NULL },
+	{ .name = NULL },
 };
 
 SVC_PLUGIN = { SVC_ABI,

@@ -302,6 +302,19 @@ START_TEST(the_table_is_described_as_json)
 }
 END_TEST
 
+START_TEST(a_plugin_need_not_say_its_version)
+{
+	struct plugin *plugin;
+	json_t *json;
+
+	ck_assert_int_eq(load(fixture("no-version"), &plugin), 0);
+	json = plugin_describe(plugin->table);
+	ck_assert_str_eq(json_string_value(json_object_get(json, "version")), "");
+	json_decref(json);
+	plugin_close(plugin);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -315,6 +328,7 @@ main(void)
 	tcase_add_test(good, a_plugin_with_threads_of_its_own_is_never_unloaded);
 	tcase_add_test(good, the_copy_is_made_anew_over_an_old_one);
 	tcase_add_test(good, the_table_is_described_as_json);
+	tcase_add_test(good, a_plugin_need_not_say_its_version);
 	suite_add_tcase(suite, good);
 	tcase_add_checked_fixture(bad, set_up, tear_down);
 	tcase_set_timeout(bad, 60);

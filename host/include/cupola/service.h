@@ -45,6 +45,10 @@ extern "C" {
 
 #define SVC_MAJOR 1
 
+/* How start() says what went wrong: the SDK's type and call, by names of the contract's own (otel/error.h). */
+#define svc_error               otel_error
+#define svc_error_set(err, ...) otel_error_set((err), __VA_ARGS__)
+
 struct svc_host;
 struct svc_request;
 struct svc_response;
@@ -81,7 +85,8 @@ struct svc_key {
 
 struct svc_plugin {
 	uint32_t major, size;       /* SVC_ABI fills these */
-	const char *name, *version; /* service.name and service.version; the section's name too */
+	const char *name;           /* service.name, and the section's name */
+	const char *version;        /* service.version; NULL: the service does not say */
 	uint32_t flags;
 	const struct svc_key *keys; /* ends with an entry whose name is NULL; NULL: no keys */
 	/*
@@ -90,7 +95,7 @@ struct svc_plugin {
 	 * first (SVC_TRYING). 0, or a negative errno with *err saying why: then it is not loaded and
 	 * what was running goes on.
 	 */
-	int (*start)(const struct svc_host *host, void **self, struct otel_error *err);
+	int (*start)(const struct svc_host *host, void **self, struct svc_error *err);
 	/*
 	 * Answers one request [fiber]. Its return value is logged when negative; a request left without
 	 * a reply gets a 500.

@@ -45,6 +45,12 @@ check_LTLIBRARIES += %D%/no-name.la
 %C%_no_name_la_LDFLAGS = $(fixture_ldflags)
 %C%_no_name_la_LIBADD = otel/libotel.la
 
+check_LTLIBRARIES += %D%/no-version.la
+%C%_no_version_la_SOURCES = %D%/no-version.c
+%C%_no_version_la_CPPFLAGS = $(fixture_cppflags)
+%C%_no_version_la_LDFLAGS = $(fixture_ldflags)
+%C%_no_version_la_LIBADD = otel/libotel.la
+
 check_LTLIBRARIES += %D%/null-function.la
 %C%_null_function_la_SOURCES = %D%/null-function.c
 %C%_null_function_la_CPPFLAGS = $(fixture_cppflags)

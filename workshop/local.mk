@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# The course. What a learner edits is made from the shipped plugins and marks, for each step (stage.awk).
+workshopdir = $(pkgdatadir)/workshop
+dist_workshop_DATA += %D%/steps.json
+dist_noinst_SCRIPTS += %D%/cut-stage
+
+workshop_marks = %D%/marks/host.conf.marks %D%/marks/by-hand.marks %D%/marks/iss-distance-service.marks \
+	%D%/marks/gateway.marks %D%/marks/geolocator-service.marks %D%/marks/frontend.marks
+workshop_shipped = %D%/copy/host.conf %D%/copy/by-hand/by-hand.c plugins/iss-distance-service/app.c \
+	plugins/gateway/app.c plugins/geolocator-service/app.c plugins/frontend/app.c
+EXTRA_DIST += %D%/stage.awk $(workshop_marks) %D%/copy/host.conf %D%/copy/by-hand/by-hand.c
+%D%/stages/.stamp: %D%/stage.awk %D%/cut-stage %D%/steps.json $(workshop_marks) $(workshop_shipped)
+	$(AM_V_GEN)rm -rf %D%/stages && AWK='$(AWK)' $(srcdir)/%D%/cut-stage all %D%/stages && touch $@
+noinst_DATA += %D%/stages/.stamp
+
+# The working copy: Makefiles, and the sources that nobody edits, as they are in plugins/.
+workshop_copy = %D%/copy/README.md %D%/copy/by-hand/Makefile %D%/copy/lib/Makefile \
+	%D%/copy/iss-distance-service/Makefile %D%/copy/gateway/Makefile \
+	%D%/copy/geolocator-service/Makefile %D%/copy/frontend/Makefile
+EXTRA_DIST += $(workshop_copy)
+INSTALL_HOOKS += install-workshop
+install-workshop: %D%/stages/.stamp
+	@to="$(DESTDIR)$(workshopdir)"; rm -rf "$$to/stages" "$$to/copy"; \
+	for step in %D%/stages/*; do \
+		for file in host.conf by-hand/by-hand.c iss-distance-service/app.c gateway/app.c geolocator-service/app.c frontend/app.c; do \
+			$(INSTALL) -D -m 644 $$step/$$file "$$to/stages/$${step##*/}/$$file" || exit 1; \
+		done; \
+	done; \
+	for file in $(workshop_copy); do \
+		$(INSTALL) -D -m 644 $(srcdir)/$$file "$$to/$${file#%D%/}" || exit 1; \
+	done; \
+	for service in iss-distance-service geolocator-service frontend; do \
+		for file in $(srcdir)/plugins/$$service/*.[ch]; do \
+			case $$file in */app.c) ;; *) $(INSTALL_DATA) $$file "$$to/copy/$$service/" || exit 1 ;; esac; \
+		done; \
+	done; \
+	$(INSTALL_DATA) $(srcdir)/plugins/space/*.[ch] $(srcdir)/plugins/web/*.[ch] "$$to/copy/lib/"
+UNINSTALL_HOOKS += uninstall-workshop
+uninstall-workshop:
+	rm -rf "$(DESTDIR)$(workshopdir)/stages" "$(DESTDIR)$(workshopdir)/copy"
+	-rmdir "$(DESTDIR)$(workshopdir)" 2>/dev/null
+CLEAN_HOOKS += clean-stages
+clean-stages:
+	-rm -rf %D%/stages
+.PHONY: install-workshop uninstall-workshop clean-stages
