@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The course. What a learner edits is made from the shipped plugins and marks, for each step (stage.awk).
 workshopdir = $(pkgdatadir)/workshop
-dist_workshop_DATA += %D%/steps.json
+dist_workshop_DATA = %D%/steps.json
 dist_noinst_SCRIPTS += %D%/cut-stage
 
 workshop_marks = %D%/marks/host.conf.marks %D%/marks/by-hand.marks %D%/marks/iss-distance-service.marks \

@@ -222,7 +222,7 @@ static const struct svc_key frontend_keys[] = {
 	  "file of orbital elements for the map; empty: those that came along" },
 	{ "places", SVC_STRING, "",
 	  "file of places for suggestions; empty: those that came along" },
-	{ NULL },
+	{ .name = NULL },
 };
 
 SVC_PLUGIN = { SVC_ABI,

@@ -193,7 +193,7 @@ static const struct svc_key gateway_keys[] = {
 	{ "iss_distance_url", SVC_URL, "http://127.0.0.1:5003/",
 	  "where iss-distance-service is" },
 	{ "timeout", SVC_DURATION, "8s", "how long to wait for each of them" },
-	{ NULL },
+	{ .name = NULL },
 };
 
 SVC_PLUGIN = { SVC_ABI,

@@ -290,7 +290,7 @@ static const struct svc_key geolocator_keys[] = {
 	  "for how long a place that was found is remembered" },
 	{ "cache_missing_ttl", SVC_DURATION, "5m",
 	  "for how long it is that one was not" },
-	{ NULL },
+	{ .name = NULL },
 };
 
 SVC_PLUGIN = { SVC_ABI,

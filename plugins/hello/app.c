@@ -50,7 +50,7 @@ hello_stop(void *self)
 
 static const struct svc_key hello_keys[] = {
 	{ "greeting", SVC_STRING, "Hello", "what the answer begins with" },
-	{ NULL },
+	{ .name = NULL },
 };
 
 SVC_PLUGIN = { SVC_ABI,

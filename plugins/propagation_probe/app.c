@@ -133,7 +133,7 @@ probe_stop(void *self)
 
 static const struct svc_key probe_keys[] = {
 	{ "timeout", SVC_DURATION, "5s", "how long to wait for each call" },
-	{ NULL },
+	{ .name = NULL },
 };
 
 SVC_PLUGIN = { SVC_ABI,

@@ -113,7 +113,7 @@ tle_parse(const char *name, const char *line1, const char *line2, struct tle *ou
           struct otel_error *err)
 {
 	static const double radians = M_PI / 180;
-	struct tle t = { "" };
+	struct tle t = { .name = "" };
 	char eccentricity[24], field[24];
 	double year, day, satellite, inclination, node, perigee, anomaly, revolutions;
 	int r;

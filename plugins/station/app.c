@@ -148,7 +148,7 @@ static const struct svc_key keys[] = {
 	  "origins whose pages may send OTLP, besides this machine's; * for all" },
 	{ "hosts", SVC_STRING, "",
 	  "names by which the page is reached, besides addresses and localhost" },
-	{ NULL },
+	{ .name = NULL },
 };
 
 SVC_PLUGIN = {

@@ -277,7 +277,7 @@ static const struct svc_key upstream_keys[] = {
 	  "file of orbital elements; empty: those that came along" },
 	{ "places", SVC_STRING, "", "file of places; empty: those that came along" },
 	{ "slow", SVC_DURATION, "20s", "how long an answer takes in the mode slow" },
-	{ NULL },
+	{ .name = NULL },
 };
 
 SVC_PLUGIN = { SVC_ABI,

@@ -154,8 +154,8 @@ OTEL_EXPORT struct otel_value otel_value_format(char *storage, size_t size, cons
  * The sizeof is not evaluated, so each argument is computed once.
  */
 #define OTEL_ATTRIBUTES(...) \
-	((const struct otel_attribute[]){ { NULL }, ##__VA_ARGS__ }) + 1, \
-	sizeof((const struct otel_attribute[]){ { NULL }, ##__VA_ARGS__ }) / \
+	((const struct otel_attribute[]){ { NULL, { 0, 0, { NULL } } }, ##__VA_ARGS__ }) + 1, \
+	sizeof((const struct otel_attribute[]){ { NULL, { 0, 0, { NULL } } }, ##__VA_ARGS__ }) / \
 		sizeof(struct otel_attribute) - 1
 
 #ifdef __cplusplus
