@@ -24,3 +24,10 @@ CLEANFILES += %D%/cupola.service
 if INSTALL_UNIT
 systemdsystemunit_DATA = %D%/cupola.service
 endif
+
+# What the platform is made of; it is used from the source tree, and not installed.
+EXTRA_DIST += docker-compose.yml docker-compose-services.yml Dockerfile .dockerignore .devcontainer/devcontainer.json docs/platform.md \
+	%D%/otel-collector/config.yaml %D%/prometheus/prometheus.yml %D%/loki/loki.yaml %D%/tempo/tempo.yaml %D%/jaeger/config.yaml \
+	%D%/grafana/provisioning/datasources/datasources.yaml %D%/grafana/provisioning/dashboards/dashboards.yaml \
+	%D%/grafana/dashboards/application.json %D%/grafana/dashboards/host.json \
+	%D%/docker/host.conf %D%/docker/rebuild %D%/docker/workshop

@@ -9,5 +9,6 @@ include tests/host/local.mk
 include tests/plugins/local.mk
 include tests/integration/local.mk
 include tests/browser/local.mk
+include tests/platform/local.mk
 include tests/bench/local.mk
 include tests/fuzz/local.mk

@@ -29,6 +29,10 @@ PLUGINS = os.path.join(STAGE, "lib/cupola/plugins")
 PATIENCE = float(os.environ.get("CUPOLA_TEST_PATIENCE", "30"))  # a bound on failure, not a wait
 
 
+class Skip(Exception):
+    """Raised by a test that needs what this machine lacks; says what."""
+
+
 def environment(extra=None):
     env = {k: v for k, v in os.environ.items() if not k.startswith("OTEL_") and k not in ("http_proxy", "https_proxy")}
     env["LD_LIBRARY_PATH"] = os.path.join(STAGE, "lib")
@@ -203,6 +207,8 @@ def main():
         try:
             function()
             print(f"ok {i} - {name[5:]}", flush=True)
+        except Skip as lack:
+            print(f"ok {i} - {name[5:]} # SKIP {lack}", flush=True)
         except Exception:
             failed += 1
             for line in traceback.format_exc().splitlines():
