@@ -53,42 +53,54 @@ compare(const void *a, const void *b)
 	return strcmp(((const struct file *)a)->path, ((const struct file *)b)->path);
 }
 
+/* Takes `data`. */
+static int
+add(struct files *files, const char *path, const char *type, char *data, size_t len,
+    struct otel_error *err)
+{
+	uint64_t hash =
+		0xcbf29ce484222325u; /* FNV-1a: tells versions apart, no more is asked of it */
+	struct file *more, file = { .type = type, .data = data, .len = len };
+
+	file.path = strdup(path);
+	more = realloc(files->list, (files->n + 1) * sizeof *more);
+	if (more)
+		files->list = more;
+	if (!more || !file.path || !data) {
+		free(file.path);
+		free(data);
+		return otel_error_set(err, -ENOMEM, "%s: out of memory", path);
+	}
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (uint8_t)data[i]) * 0x100000001b3u;
+	snprintf(file.etag, sizeof file.etag, "\"%016" PRIx64 "\"", hash);
+	files->list[files->n++] = file;
+	files->bytes += len;
+	return 0;
+}
+
 static int
 read_file(struct files *files, const char *name, const char *path, size_t size,
           struct otel_error *err)
 {
-	uint64_t hash =
-		0xcbf29ce484222325u; /* FNV-1a: tells versions apart, no more is asked of it */
-	struct file *more, file = { .type = type_of(path), .len = size };
+	char *data;
 	FILE *stream;
 
 	if (files->bytes + size > MAX_BYTES)
 		return otel_error_set(err, -EFBIG, "%s: the folder has more than %zu MiB",
 		                      name, MAX_BYTES >> 20);
-	more = realloc(files->list, (files->n + 1) * sizeof *more);
-	if (!more)
+	data = calloc(1, size + 1);
+	if (!data)
 		return otel_error_set(err, -ENOMEM, "%s: out of memory", name);
-	files->list = more;
-	file.path = strdup(path);
-	file.data = malloc(size + 1);
 	stream = fopen(name, "re");
-	if (!file.path || !file.data || !stream ||
-	    fread(file.data, 1, size, stream) != size) {
-		int r = !file.path || !file.data ? -ENOMEM : -EIO;
-
+	if (!stream || fread(data, 1, size, stream) != size) {
 		if (stream)
 			fclose(stream);
-		free(file.path);
-		free(file.data);
-		return otel_error_set(err, r, "%s: cannot be read", name);
+		free(data);
+		return otel_error_set(err, -EIO, "%s: cannot be read", name);
 	}
 	fclose(stream);
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ (uint8_t)file.data[i]) * 0x100000001b3u;
-	snprintf(file.etag, sizeof file.etag, "\"%016" PRIx64 "\"", hash);
-	files->list[files->n++] = file;
-	files->bytes += size;
-	return 0;
+	return add(files, path, type_of(path), data, size, err);
 }
 
 static int
@@ -133,15 +145,62 @@ files_new(const char *dir, struct files **out, struct otel_error *err)
 
 	if (!files)
 		return otel_error_set(err, -ENOMEM, "out of memory");
-	r = read_folder(files, dir, "", 0, err);
+	r = files_add_folder(files, "", dir, err);
 	if (r < 0) {
 		files_free(files);
 		return r;
 	}
-	if (files->n)
-		qsort(files->list, files->n, sizeof *files->list, compare);
 	*out = files;
 	return 0;
+}
+
+int
+files_add_folder(struct files *files, const char *path, const char *dir,
+                 struct otel_error *err)
+{
+	int r = read_folder(files, dir, path, 0, err);
+
+	if (files->n)
+		qsort(files->list, files->n, sizeof *files->list, compare);
+	return r;
+}
+
+static struct file *
+find(const struct files *files, const char *path)
+{
+	const struct file key = { .path = (char *)(uintptr_t)path };
+
+	return files->n ? bsearch(&key, files->list, files->n, sizeof key, compare)
+	                : NULL;
+}
+
+int
+files_add_page(struct files *files, const char *path, const char *html,
+               struct otel_error *err)
+{
+	struct file *old = find(files, path);
+	int r;
+
+	if (old) {
+		files->bytes -= old->len;
+		free(old->path);
+		free(old->data);
+		*old = files->list[--files->n];
+	}
+	r = add(files, path, "text/html; charset=utf-8", strdup(html), strlen(html), err);
+	qsort(files->list, files->n, sizeof *files->list, compare);
+	return r;
+}
+
+const char *
+files_get(const struct files *files, const char *path, size_t *len)
+{
+	const struct file *file = find(files, path);
+
+	if (!file)
+		return NULL;
+	*len = file->len;
+	return file->data;
 }
 
 void
@@ -157,19 +216,11 @@ files_free(struct files *files)
 	free(files);
 }
 
-int
-files_reply(const struct files *files, struct svc_request *req)
+static int
+reply(const struct file *file, struct svc_request *req, int status)
 {
-	struct file key = { .path = (char *)(uintptr_t)(strcmp(req->path, "/")
-		                                                ? req->path
-		                                                : "/index.html") };
-	const struct file *file = files->n ? bsearch(&key, files->list, files->n,
-	                                             sizeof key, compare)
-	                                   : NULL;
 	const char *have;
 
-	if (!file)
-		return svc_reply_text(req, 404, "there is no such page\n");
 	if (strcmp(req->method, "GET") != 0 && strcmp(req->method, "HEAD") != 0) {
 		svc_reply_header(req, "Allow", "GET, HEAD");
 		return svc_reply_text(req, 405, "pages are asked for by GET\n");
@@ -183,7 +234,31 @@ files_reply(const struct files *files, struct svc_request *req)
 	                 "default-src 'self'; img-src 'self' data:; base-uri 'none'; "
 	                 "form-action 'self'; frame-ancestors 'self'; object-src 'none'");
 	have = svc_header(req, "if-none-match");
-	if (have && strstr(have, file->etag))
+	if (status == 200 && have && strstr(have, file->etag))
 		return svc_reply(req, 304, NULL, NULL, 0);
-	return svc_reply(req, 200, file->type, file->data, file->len);
+	return svc_reply(req, status, file->type, file->data, file->len);
+}
+
+static const struct file *
+asked_for(const struct files *files, struct svc_request *req)
+{
+	return find(files, strcmp(req->path, "/") ? req->path : "/index.html");
+}
+
+int
+files_reply(const struct files *files, struct svc_request *req)
+{
+	const struct file *file = asked_for(files, req);
+
+	if (!file)
+		return svc_reply_text(req, 404, "there is no such page\n");
+	return reply(file, req, 200);
+}
+
+int
+files_reply_or(const struct files *files, struct svc_request *req, const char *path)
+{
+	const struct file *file = asked_for(files, req);
+
+	return reply(file ? file : find(files, path), req, file ? 200 : 404);
 }
