@@ -170,7 +170,7 @@ read_plugin(struct reader *r, struct ini_section *section)
 	plugin->max_requests = conf->max_requests;
 	plugin->request_timeout_ms = conf->request_timeout_ms;
 	plugin->instrument = strcmp(name, "station") && strcmp(name, "upstream") &&
-	                     strcmp(name, "hello");
+	                     strcmp(name, "hello") && strcmp(name, "guide");
 	plugin->path = xasprintf("%s/%s.so", conf->plugin_dir, name);
 	read_keys(r, section, conf_plugin_keys, plugin);
 	path = ini_entry(section, "path");
