@@ -22,3 +22,13 @@ stationpageshareddir = $(stationpagedir)/shared
 dist_stationpage_DATA = $(station_page_files)
 dist_stationpagejs_DATA = $(station_page_js)
 dist_stationpageshared_DATA = $(shared_files)
+
+guide_page_files = %D%/guide/page.html %D%/guide/guide.css %D%/guide/text.css %D%/guide/steps.css %D%/guide/print.css %D%/guide/icon.svg
+guide_page_js = %D%/guide/js/main.js %D%/guide/js/api.js %D%/guide/js/checks.js %D%/guide/js/code.js %D%/guide/js/find.js %D%/guide/js/keys.js \
+	%D%/guide/js/notices.js %D%/guide/js/places.js %D%/guide/js/progress.js %D%/guide/js/sure.js
+guidepagedir = $(pkgdatadir)/frontend/guide
+guidepagejsdir = $(guidepagedir)/js
+guidepageshareddir = $(guidepagedir)/shared
+dist_guidepage_DATA = $(guide_page_files)
+dist_guidepagejs_DATA = $(guide_page_js)
+dist_guidepageshared_DATA = $(shared_files)

@@ -3,6 +3,11 @@
 # CUPOLA_NEED(VARIABLE, MODULES, DEBIAN-PACKAGE): looks for MODULES by pkg-config and notes what is missing.
 AC_DEFUN([CUPOLA_NEED], [PKG_CHECK_MODULES([$1], [$2], [], [missing="$missing $3"])])
 
+# CUPOLA_NEED_LIB(VARIABLE, LIBRARY, FUNCTION, DEBIAN-PACKAGE): the same for a library without a .pc file, which
+# goes before VARIABLE_LIBS.
+AC_DEFUN([CUPOLA_NEED_LIB], [
+	AC_CHECK_LIB([$2], [$3], [$1_LIBS="-l$2 $$1_LIBS"], [missing="$missing $4"], [$$1_LIBS])])
+
 # CUPOLA_WARNINGS(VARIABLE, FLAGS): those of FLAGS that the compiler knows.
 AC_DEFUN([CUPOLA_WARNINGS], [
 	$1=

@@ -17,3 +17,4 @@ include plugins/iss-distance-service/local.mk
 include plugins/upstream/local.mk
 include plugins/propagation_probe/local.mk
 include plugins/station/local.mk
+include plugins/guide/local.mk

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checks run from the page: at each step's heading, and behind each `cupola workshop check` in the text.
+
+import { fill, h } from "../shared/dom.js";
+import { run } from "./api.js";
+import { typed } from "./code.js";
+import { stepLink, stepTitle } from "./progress.js";
+import { ask } from "./sure.js";
+
+const panels = new Map(); // step or section -> panel
+const MARK = { pass: "✓", fail: "✗", skip: "–" };
+const WORD = { pass: "passed", fail: "failed", skip: "skipped" };
+let enabled = false;
+
+class Panel {
+  constructor(step, button) {
+    this.step = step;
+    this.button = button;
+    this.status = h("p", { class: "status", role: "status" });
+    this.list = h("ul", { class: "assertions" });
+    this.after = h("div", { class: "after" });
+    this.element = h("section", { class: "check", hidden: true, "aria-label": `check of ${step}` }, this.status, this.list, this.after);
+    button.addEventListener("click", () => (this.abort ? this.abort.abort() : this.check()));
+  }
+
+  say(kind, ...what) {
+    this.element.dataset.kind = kind;
+    fill(this.status, ...what);
+  }
+
+  async check() {
+    if (!enabled || this.abort) return;
+    const counts = { pass: 0, fail: 0, skip: 0 };
+    this.abort = new AbortController();
+    this.element.hidden = false;
+    fill(this.list);
+    fill(this.after);
+    this.button.textContent = "Stop";
+    this.say("running", "Asking the application and looking at what it sends …");
+    this.element.scrollIntoView({ block: "nearest" });
+    try {
+      const end = await run("check", this.step, (line) => this.line(line, counts), this.abort.signal);
+      this.finish(end, counts);
+    } catch (error) {
+      if (this.abort.signal.aborted) this.say("stopped", "Stopped. Nothing was judged.");
+      else this.say("problem", "⚠ ", error.message);
+    }
+    this.abort = null;
+    this.button.textContent = "Check again";
+  }
+
+  line(line, counts) {
+    if (line.done || line.text !== undefined) return;
+    if (!(line.result in counts)) return;
+    counts[line.result]++;
+    this.list.append(
+      h(
+        "li",
+        { class: line.result },
+        h("span", { class: "mark", "aria-hidden": "true" }, MARK[line.result]),
+        h("div", {}, h("span", { class: "visually-hidden" }, `${WORD[line.result]}: `), line.say, line.miss && h("p", { class: "miss" }, line.miss)),
+      ),
+    );
+    this.say("running", `${counts.pass} passed`, counts.fail ? `, ${counts.fail} failed` : "", " so far …");
+  }
+
+  finish(end, counts) {
+    if (!counts.pass && !counts.fail) return this.say("problem", "⚠ The check could not be made. ", end.message || "It said nothing about why.");
+    if (!counts.fail) {
+      this.say("passed", `✓ ${counts.pass} of ${counts.pass} passed`, counts.skip ? `, ${counts.skip} skipped` : "");
+      return this.showNext();
+    }
+    this.say("failed", `✗ ${counts.fail} of ${counts.pass + counts.fail} failed`, counts.skip ? `, ${counts.skip} skipped` : "");
+    fill(this.after, this.hintButton());
+  }
+
+  /* The first step after this one, as the margin has them in order. */
+  showNext() {
+    const steps = [...document.querySelectorAll("#contents li[data-step]")].map((li) => li.dataset.step);
+    const last = steps.findLastIndex((s) => s === this.step || s.startsWith(`${this.step}.`));
+    const next = steps[last + 1];
+    if (last >= 0 && next) fill(this.after, h("p", {}, "Next: ", h("a", { href: stepLink(next) }, stepTitle(next))));
+  }
+
+  hintButton() {
+    const said = h("div", { class: "hints", role: "status" });
+    let level = 0;
+    const button = h("button", { class: "quiet", type: "button" }, "Hint");
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      await this.lines("hint", said);
+      level++;
+      button.disabled = false;
+      button.textContent = level < 3 ? "Next hint" : "Hint again";
+      if (level >= 3 && !solution.isConnected) button.after(" ", solution);
+    });
+    const solution = h("button", { class: "quiet", type: "button" }, "Solution");
+    solution.addEventListener("click", () => this.lines("solution", said));
+    return [button, said];
+  }
+
+  /* Runs an action whose output is text, and shows it below what was said before. */
+  async lines(action, into) {
+    const lines = [];
+    let problem = "";
+    try {
+      const end = await run(action, this.step, (line) => lines.push(line.text ?? line.hint ?? line.say ?? ""));
+      if (end.status !== 0 || !lines.length) problem = end.message || "There is none.";
+    } catch (error) {
+      problem = error.message;
+    }
+    if (lines.length) into.append(h(lines.length > 3 ? "pre" : "p", {}, lines.join("\n")));
+    if (problem) into.append(h("p", { class: "problem" }, problem));
+  }
+}
+
+function button(text = "Check") {
+  return h("button", { class: "quiet strong check-button", type: "button" }, text);
+}
+
+/* "Catch up": what comes before this step is put into the learner's files. */
+function catchUp(step, panel) {
+  const element = h("button", { class: "quiet catch-up", type: "button", title: "puts the solutions of everything before this step into your files" }, "Catch up");
+  element.addEventListener("click", async () => {
+    const sure = await ask(
+      `Catch up to ${stepTitle(step)}?`,
+      "The solutions of all steps before this one are put into your files. Your files are backed up first; `cupola workshop undo`, or the button that then appears here, brings them back byte for byte.",
+      "Catch up",
+    );
+    if (sure) change(panel, "catch-up", step);
+  });
+  return element;
+}
+
+async function change(panel, action, step) {
+  const lines = [];
+  panel.element.hidden = false;
+  fill(panel.list);
+  fill(panel.after);
+  panel.say("running", action === "undo" ? "Bringing your files back …" : "Putting the solutions in place …");
+  try {
+    const end = await run(action, step, (line) => line.text && lines.push(line.text));
+    if (end.status !== 0) throw new Error(end.message || lines.join(" ") || "It did not work, and nothing was said about why.");
+    panel.say("passed", "✓ ", lines.join(" ") || (action === "undo" ? "Your files are back." : "Done; your files were backed up."));
+    if (action !== "undo") fill(panel.after, h("button", { class: "quiet", type: "button", onclick: () => change(panel, "undo", step) }, "Undo"));
+  } catch (error) {
+    panel.say("problem", "⚠ ", error.message);
+  }
+}
+
+/** Makes the buttons; they show once the working copy is known to be there. */
+export function checkButtons(root) {
+  for (const heading of root.querySelectorAll("[data-step]")) {
+    const step = heading.dataset.step;
+    const check = button();
+    const panel = new Panel(step, check);
+    panels.set(step, panel);
+    const tools = h("div", { class: "tools" }, check, catchUp(step, panel));
+    heading.after(tools, panel.element);
+  }
+  for (const figure of root.querySelectorAll("figure.code[data-language=sh]")) {
+    const step = /^cupola workshop check(?: (\S+))?$/m.exec(typed(figure))?.[1];
+    if (!step) continue;
+    const check = button(`Check ${step}`);
+    const panel = new Panel(step, check);
+    panels.set(step, panel);
+    figure.after(h("div", { class: "tools" }, check), panel.element);
+  }
+}
+
+export function enableChecks(on) {
+  enabled = on;
+  document.documentElement.classList.toggle("can-check", on);
+}
+
+/** Checks the step whose text is on screen; the one of now when there is none on this page. */
+export function checkHere(now) {
+  const all = [...document.querySelectorAll("#text .check-button")].filter((b) => b.checkVisibility());
+  const above = all.filter((b) => b.getBoundingClientRect().top < innerHeight * 0.7);
+  const here = above.at(-1) || all[0];
+  if (here) here.click();
+  else if (now && stepLink(now)) location.href = stepLink(now);
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page is made on the server; this adds what changes while one reads.
+
+import { themeSwitch } from "../shared/theme.js";
+import { about, listen } from "./api.js";
+import { checkButtons, checkHere, enableChecks } from "./checks.js";
+import { codeButtons } from "./code.js";
+import { findHeadings } from "./find.js";
+import { keys } from "./keys.js";
+import { showNotices } from "./notices.js";
+import { placesAre } from "./places.js";
+import { showProgress, stepLink } from "./progress.js";
+
+const text = document.querySelector("#text");
+const store = { state: null, connected: true, heard: Date.now() };
+
+function show() {
+  const progress = store.state?.progress || null;
+  if (progress) placesAre({ ...progress.services, station: progress.station, frontend: progress.frontend });
+  showProgress(progress);
+  showNotices(store);
+  enableChecks(Boolean(progress) && store.connected);
+}
+
+function contentsButton() {
+  const button = document.querySelector("#contents-button");
+  const set = (open) => {
+    document.documentElement.classList.toggle("contents-open", open);
+    button.setAttribute("aria-expanded", String(open));
+  };
+  button.addEventListener("click", () => set(button.getAttribute("aria-expanded") !== "true"));
+  document.querySelector("#contents").addEventListener("click", (event) => event.target.closest("a") && set(false));
+  return set;
+}
+
+checkButtons(text);
+codeButtons(text);
+findHeadings();
+themeSwitch(document.querySelector("#theme"));
+document.querySelector("#help").addEventListener("click", () => document.querySelector("#keys").showModal());
+keys({ contents: contentsButton(), check: () => checkHere(store.state?.progress?.now), now: () => store.state?.progress?.now && stepLink(store.state.progress.now) });
+about().then((urls) => store.state?.progress || placesAre(urls), () => {});
+listen(
+  (state) => {
+    store.state = state;
+    store.heard = Date.now();
+    show();
+  },
+  (connected) => {
+    store.connected = connected;
+    if (connected) store.heard = Date.now();
+    show();
+  },
+);

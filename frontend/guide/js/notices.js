@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// What has to be told at the top, whatever page is open: a build that failed, a crash, a guide that has gone.
+
+import { copyButton, fill, h } from "../shared/dom.js";
+import { exactTime } from "../shared/format.js";
+
+const command = (text) => h("span", { class: "command" }, h("code", {}, text), copyButton(text));
+
+function buildNotice(build) {
+  const errors = build.errors || [];
+  return h(
+    "section",
+    { class: "notice error", "data-notice": "build" },
+    h("h2", {}, "✗ ", h("b", {}, build.service || "your service"), " does not compile; the old version serves on"),
+    h("ol", { class: "compiler" }, errors.slice(0, 5).map((e) => h("li", {}, h("code", { class: "at" }, `${e.file}:${e.line}`), " ", e.text))),
+    errors.length > 5 && h("p", {}, `and ${errors.length - 5} more; correct the first one first`),
+    h("p", { class: "hint" }, "Correct it and save: this goes away by itself."),
+  );
+}
+
+/* What is known of a crash is not the same each time: each part stands alone. */
+function crashNotice(crash) {
+  const at = crash.file ? `${crash.file}${crash.line ? `:${crash.line}` : ""}` : "";
+  return h(
+    "section",
+    { class: "notice error", "data-notice": "crash" },
+    h("h2", {}, "✗ ", h("b", {}, crash.service || crash.plugin || "your service"), ` ${crash.what || "crashed"}`, crash.signal && `: ${crash.signal}`),
+    h(
+      "dl",
+      {},
+      at && [h("dt", {}, "where"), h("dd", {}, h("code", { class: "at" }, at), crash.function && [" in ", h("code", {}, crash.function)])],
+      crash.span && [h("dt", {}, "open span"), h("dd", {}, h("code", {}, crash.span))],
+      crash.at && [h("dt", {}, "when"), h("dd", {}, exactTime(crash.at * 1000))],
+    ),
+    crash.hint && h("p", { class: "hint" }, crash.hint),
+    h("p", {}, crash.state || "It was started again at once, and nobody else was disturbed."),
+  );
+}
+
+function lost(heard) {
+  return h(
+    "section",
+    { class: "notice", "data-notice": "lost" },
+    h("p", {}, "⚠ The guide does not answer. What you see is of ", exactTime(heard), "; this page tries again. If you stopped it: ", command("cupola workshop")),
+  );
+}
+
+function textAlone() {
+  return h(
+    "section",
+    { class: "notice", "data-notice": "alone" },
+    h("p", {}, "This is the text alone. To work along, with your own files and with checks from this page, start ", command("cupola workshop"), " and open the address that it prints."),
+  );
+}
+
+function problemNotice(problem, copy) {
+  return h("section", { class: "notice", "data-notice": "problem" }, h("p", {}, "⚠ ", h("code", {}, "cupola workshop progress"), ` says nothing of ${copy}: ${problem}`));
+}
+
+/** Shows what there is to tell, in order of weight. */
+export function showNotices({ state, connected, heard }) {
+  const element = document.querySelector("#notices");
+  const progress = state?.progress;
+  const notices = [
+    !connected && lost(heard),
+    connected && state && !state.copy && document.body.querySelector("#contents [aria-current]")?.getAttribute("href") === "/" && textAlone(),
+    connected && state?.problem && problemNotice(state.problem, state.copy),
+    progress?.crash && crashNotice(progress.crash),
+    progress?.build && progress.build.ok === false && buildNotice(progress.build),
+  ].filter(Boolean);
+  const key = JSON.stringify([connected, connected || heard, !state?.copy, state?.problem, progress?.crash, progress?.build]);
+  if (element.dataset.key === key) return;
+  element.dataset.key = key;
+  fill(element, ...notices);
+}
