@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Pages in Debian's chromium. CUPOLA_SCREENSHOTS=DIR keeps what it saw.
-dist_check_SCRIPTS += %D%/test-pages.py
+BROWSER_TESTS = %D%/test-pages.py %D%/test-guide.py
+dist_check_SCRIPTS += $(BROWSER_TESTS)
+EXTRA_DIST += %D%/browser.py tests/data/guide
 if HAVE_PYTHON3
-TESTS += %D%/test-pages.py
+TESTS += $(BROWSER_TESTS)
 endif
