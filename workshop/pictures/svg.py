@@ -11,6 +11,7 @@ from html import escape
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.join(HERE, "../..")
+OUT = os.environ.get("OUT", HERE)
 SANS = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", "DejaVu Sans", sans-serif'
 MONO = 'ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", monospace'
 SERVICES = ["frontend", "gateway", "geolocator-service", "iss-distance-service", "upstream", "station"]
@@ -122,7 +123,7 @@ class Picture:
                 f".{kind}-{token}{{{'fill' if kind == 'f' else 'stroke'}:{TOKENS[token][i]}}}" for kind, token in sorted(self.used)
             )
 
-        with open(os.path.join(HERE, f"{self.name}.svg"), "w") as file:
+        with open(os.path.join(OUT, f"{self.name}.svg"), "w") as file:
             file.write(
                 f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{self.height}" '
                 f'viewBox="0 0 {self.width} {self.height}" role="img">\n<title>{escape(self.title)}</title>\n'
