@@ -50,3 +50,15 @@ CLEAN_HOOKS += clean-stages
 clean-stages:
 	-rm -rf %D%/stages
 .PHONY: install-workshop uninstall-workshop clean-stages
+
+# The text, which the guide serves, and its pictures. The front page goes by the name that forges look for.
+dist_workshop_DATA += %D%/README.md %D%/introduction.md %D%/tour.md %D%/section-0-resource.md \
+	%D%/section-1-logging.md %D%/section-2-metrics.md %D%/section-3-tracing.md \
+	%D%/section-4-tying-together.md %D%/wrap-up.md %D%/names.md %D%/platform.md %D%/INSTRUCTOR.md
+workshop_picturesdir = $(workshopdir)/pictures
+dist_workshop_pictures_DATA = %D%/pictures/title.svg %D%/pictures/introduction.svg %D%/pictures/tour.svg \
+	%D%/pictures/section-0.svg %D%/pictures/section-1.svg %D%/pictures/section-2.svg %D%/pictures/section-3.svg \
+	%D%/pictures/section-4.svg %D%/pictures/wrap-up.svg %D%/pictures/services.svg %D%/pictures/overview.svg \
+	%D%/pictures/resource.svg %D%/pictures/histogram.svg %D%/pictures/trace.svg %D%/pictures/processor.svg \
+	%D%/pictures/traceparent.svg %D%/pictures/platform.svg
+EXTRA_DIST += %D%/cut.py %D%/pictures/make %D%/pictures/svg.py %D%/pictures/titles.py %D%/pictures/figures.py
