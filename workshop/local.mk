@@ -11,7 +11,7 @@ workshop_marks = %D%/marks/host.conf.marks %D%/marks/by-hand.marks %D%/marks/iss
 	%D%/marks/gateway.marks %D%/marks/geolocator-service.marks %D%/marks/frontend.marks
 workshop_shipped = %D%/copy/host.conf %D%/copy/by-hand/by-hand.c plugins/iss-distance-service/app.c \
 	plugins/gateway/app.c plugins/geolocator-service/app.c plugins/frontend/app.c
-EXTRA_DIST += %D%/stage.awk $(workshop_marks) %D%/copy/host.conf %D%/copy/by-hand/by-hand.c
+EXTRA_DIST += %D%/cut.py %D%/stage.awk $(workshop_marks) %D%/copy/host.conf %D%/copy/by-hand/by-hand.c
 %D%/stages/.stamp: %D%/stage.awk %D%/cut-stage %D%/steps.json $(workshop_marks) $(workshop_shipped)
 	$(AM_V_GEN)rm -rf %D%/stages && AWK='$(AWK)' $(srcdir)/%D%/cut-stage all %D%/stages && touch $@
 noinst_DATA += %D%/stages/.stamp
@@ -50,15 +50,3 @@ CLEAN_HOOKS += clean-stages
 clean-stages:
 	-rm -rf %D%/stages
 .PHONY: install-workshop uninstall-workshop clean-stages
-
-# The text, which the guide serves, and its pictures. The front page goes by the name that forges look for.
-dist_workshop_DATA += %D%/README.md %D%/introduction.md %D%/tour.md %D%/section-0-resource.md \
-	%D%/section-1-logging.md %D%/section-2-metrics.md %D%/section-3-tracing.md \
-	%D%/section-4-tying-together.md %D%/wrap-up.md %D%/names.md %D%/platform.md %D%/INSTRUCTOR.md
-workshop_picturesdir = $(workshopdir)/pictures
-dist_workshop_pictures_DATA = %D%/pictures/title.svg %D%/pictures/introduction.svg %D%/pictures/tour.svg \
-	%D%/pictures/section-0.svg %D%/pictures/section-1.svg %D%/pictures/section-2.svg %D%/pictures/section-3.svg \
-	%D%/pictures/section-4.svg %D%/pictures/wrap-up.svg %D%/pictures/services.svg %D%/pictures/overview.svg \
-	%D%/pictures/resource.svg %D%/pictures/histogram.svg %D%/pictures/trace.svg %D%/pictures/processor.svg \
-	%D%/pictures/traceparent.svg %D%/pictures/platform.svg
-EXTRA_DIST += %D%/cut.py %D%/pictures/make %D%/pictures/svg.py %D%/pictures/titles.py %D%/pictures/figures.py
