@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # The course. What a learner edits is made from the shipped plugins and marks, for each step (stage.awk).
 workshopdir = $(pkgdatadir)/workshop
-dist_workshop_DATA = %D%/steps.json
+workshop_text = %D%/README.md %D%/introduction.md %D%/tour.md %D%/section-0-resource.md %D%/section-1-logging.md \
+	%D%/section-2-metrics.md %D%/section-3-tracing.md %D%/section-4-tying-together.md %D%/wrap-up.md \
+	%D%/names.md %D%/platform.md %D%/INSTRUCTOR.md
+dist_workshop_DATA = %D%/steps.json $(workshop_text)
 dist_noinst_SCRIPTS += %D%/cut-stage
 
 workshop_marks = %D%/marks/host.conf.marks %D%/marks/by-hand.marks %D%/marks/iss-distance-service.marks \
@@ -17,10 +20,14 @@ noinst_DATA += %D%/stages/.stamp
 workshop_copy = %D%/copy/README.md %D%/copy/by-hand/Makefile %D%/copy/lib/Makefile \
 	%D%/copy/iss-distance-service/Makefile %D%/copy/gateway/Makefile \
 	%D%/copy/geolocator-service/Makefile %D%/copy/frontend/Makefile
-EXTRA_DIST += $(workshop_copy)
+EXTRA_DIST += $(workshop_copy) %D%/pictures
 INSTALL_HOOKS += install-workshop
 install-workshop: %D%/stages/.stamp
-	@to="$(DESTDIR)$(workshopdir)"; rm -rf "$$to/stages" "$$to/copy"; \
+	@to="$(DESTDIR)$(workshopdir)"; rm -rf "$$to/stages" "$$to/copy" "$$to/pictures"; \
+	$(MKDIR_P) "$$to/pictures"; \
+	for file in $(srcdir)/%D%/pictures/*.svg $(srcdir)/%D%/pictures/*.png; do \
+		test ! -e $$file || $(INSTALL_DATA) $$file "$$to/pictures/" || exit 1; \
+	done; \
 	for step in %D%/stages/*; do \
 		for file in host.conf by-hand/by-hand.c iss-distance-service/app.c gateway/app.c geolocator-service/app.c frontend/app.c; do \
 			$(INSTALL) -D -m 644 $$step/$$file "$$to/stages/$${step##*/}/$$file" || exit 1; \
@@ -37,7 +44,7 @@ install-workshop: %D%/stages/.stamp
 	$(INSTALL_DATA) $(srcdir)/plugins/space/*.[ch] $(srcdir)/plugins/web/*.[ch] "$$to/copy/lib/"
 UNINSTALL_HOOKS += uninstall-workshop
 uninstall-workshop:
-	rm -rf "$(DESTDIR)$(workshopdir)/stages" "$(DESTDIR)$(workshopdir)/copy"
+	rm -rf "$(DESTDIR)$(workshopdir)/stages" "$(DESTDIR)$(workshopdir)/copy" "$(DESTDIR)$(workshopdir)/pictures"
 	-rmdir "$(DESTDIR)$(workshopdir)" 2>/dev/null
 CLEAN_HOOKS += clean-stages
 clean-stages:
