@@ -1,276 +1,244 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SIGHUP. The file is first checked by `cupola check-config` in a process of its own, services' keys and
- * all, because that may take a while and load broken code; then it is read here and compared.
+ * `cupola reload` and SIGHUP: what host.conf says now, and what runs, become the same.
  *
- *	[host], [telemetry], [resource] differ   every process is replaced by one that has read the new file,
- *	                                         on the same sockets
- *	[plugin NAME] differs                    that plugin is reloaded with its new section; where `listen` or
- *	                                         `process` differ, unloaded and loaded
- *	[plugin NAME] is new, or gone            loaded, or unloaded
+ *	[telemetry], [resource] differ   every process is told, and every plugin gets a generation of the code that
+ *	                                 it runs, with other providers; one that is SVC_STATEFUL stays as it is
+ *	[plugin NAME] differs            that plugin is reloaded with its new section; where `listen` or `process`
+ *	                                 differ, unloaded and loaded
+ *	[plugin NAME] is new, or gone    loaded, or unloaded
+ *	a plugin's file is another       that plugin is reloaded
+ *	the rest of [host] differs       where it is read when a process starts, every process is replaced by one
+ *	                                 that has read the new file, on the same sockets
  *
- * What may fail (opening sockets) comes first, so that the difference is applied whole or not at all.
+ * What may fail (opening sockets) comes first, so that the difference is applied whole or not at all. What
+ * a plugin may refuse, its new section or its new code, is told of that plugin, which goes on as it was.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <event2/buffer.h>
-#include <event2/event.h>
-
+#include "apply_priv.h"
+#include "conf-diff.h"
 #include "log.h"
-#include "master_priv.h"
 #include "memory.h"
 
-struct checking {
+#define CONFIGURE_TIMEOUT_MS 10000
+
+struct reload { /* one that waits for its turn: they share two cores */
+	char *plugin;
+	bool same_code, only_telemetry;
+	bool is_wanted; /* even where its new code is refused: then by the code that it has */
+};
+
+struct applying {
 	struct master *master;
-	pid_t pid;
-	int fd, status;
-	bool ended, reaped, again; /* again: another SIGHUP came meanwhile */
-	struct event *readable;
-	struct evbuffer *text;
+	worker_answer *done;
+	void *arg;
+	json_t *changes, *results;
+	char *error;
+	struct reload *reloads;
+	size_t n_reloads, next;
+	int waiting; /* for answers, and one for as long as there may be more questions */
 };
 
-struct change {
-	struct plugin *plugin;          /* NULL: new */
-	const struct host_plugin *conf; /* NULL: gone */
-	bool move;                      /* other listeners, or another process */
-	bool new;                       /* `plugin` was made for it, sockets and all */
-	bool other_file;                /* the kept copy is of another one */
-	struct worker_socket *sockets;  /* of a move: what it will have */
-	size_t n_sockets;
+struct step { /* one answer that is waited for */
+	struct applying *applying;
+	char *plugin; /* or a process */
+	const char *change;
 };
 
-struct plan {
-	struct change *changes;
-	size_t n;
-	bool all; /* every process is replaced */
-};
+/* ---- answers ---- */
 
-/* ---- what differs ---- */
-
-static bool
-same_json(json_t *a, json_t *b)
+static void
+end_waiting(struct applying *applying)
 {
-	bool same = json_equal(a, b);
+	json_t *answer;
 
-	json_decref(a);
-	json_decref(b);
-	return same;
+	if (--applying->waiting > 0)
+		return;
+	answer = json_pack("{s:o,s:o}", "changes", applying->changes, "results",
+	                   applying->results);
+	if (applying->error)
+		json_object_set_new(answer, "error", json_string(applying->error));
+	else
+		json_object_set_new(answer, "ok", json_true());
+	applying->done(answer, applying->arg);
+	json_decref(answer);
+	free(applying->reloads);
+	free(applying->error);
+	free(applying);
 }
 
-static bool
-same_host(const struct host_conf *a, const struct host_conf *b)
+static struct step *
+new_step(struct applying *applying, const char *plugin, const char *change)
 {
-	static const char *const ignored[] = { "file", "folder", "plugins" };
-	static const char *const fixed[] = { "runtime_dir", "user", "workers", "admin" };
-	json_t *left = host_conf_to_json(a), *right = host_conf_to_json(b), *part;
-	json_t *sides[] = { left, right };
-	size_t i;
+	struct step *step = xcalloc(1, sizeof *step);
 
-	for (int s = 0; s < 2; s++) {
-		for (i = 0; i < sizeof ignored / sizeof *ignored; i++)
-			json_object_del(sides[s], ignored[i]);
-		for (i = 0; i < sizeof fixed / sizeof *fixed; i++)
-			json_object_del(json_object_get(sides[s], "host"), fixed[i]);
-		json_array_foreach(json_object_get(sides[s], "resource"), i, part)
-			json_object_del(part, "where");
-	}
-	return same_json(left, right);
-}
-
-static json_t *
-comparable(const struct host_plugin *plugin)
-{
-	json_t *json = host_plugin_to_json(plugin), *setting;
-	size_t i;
-
-	json_object_del(json, "where");
-	json_array_foreach(json_object_get(json, "settings"), i, setting)
-		json_object_del(setting, "where");
-	return json;
-}
-
-static bool
-same_plugin(const struct host_plugin *a, const struct host_plugin *b)
-{
-	return same_json(comparable(a), comparable(b));
-}
-
-static bool
-same_listen(const struct host_listen *a, const struct host_listen *b)
-{
-	return a->port == b->port && !strcmp(a->address, b->address) &&
-	       !strcmp(a->label, b->label);
-}
-
-static bool
-same_place(const struct host_plugin *a, const struct host_plugin *b)
-{
-	if (strcmp(a->process, b->process) || a->n_listen != b->n_listen)
-		return false;
-	for (size_t i = 0; i < a->n_listen; i++)
-		if (!same_listen(&a->listen[i], &b->listen[i]))
-			return false;
-	return true;
-}
-
-/* ---- the plan ---- */
-
-static struct change *
-add_change(struct plan *plan, struct plugin *plugin, const struct host_plugin *conf)
-{
-	struct change *change = xgrow(&plan->changes, &plan->n, sizeof *change);
-
-	change->plugin = plugin;
-	change->conf = conf;
-	change->other_file = plugin && conf && strcmp(plugin->conf->path, conf->path);
-	return change;
+	step->applying = applying;
+	step->plugin = xstrdup(plugin);
+	step->change = change;
+	applying->waiting++;
+	return step;
 }
 
 static void
-make_plan(struct master *master, const struct host_conf *new, struct plan *plan)
+note_error(struct applying *applying, const char *plugin, const char *error)
 {
-	struct plugin *plugin;
-
-	plan->all = !same_host(master->conf, new);
-	for (size_t i = 0; i < new->n_plugins; i++) {
-		const struct host_plugin *conf = &new->plugins[i];
-
-		plugin = master_plugin(master, conf->name);
-		if (conf->enabled && !plugin)
-			add_change(plan, NULL, conf);
-		else if (conf->enabled && !plugin->own_conf &&
-		         !same_plugin(plugin->conf, conf))
-			add_change(plan, plugin, conf)->move = !same_place(plugin->conf,
-			                                                   conf);
-	}
-	LIST_FOREACH (plugin, &master->plugins, link) {
-		const struct host_plugin *conf = host_conf_plugin(new, plugin->name);
-
-		if (!plugin->own_conf && (!conf || !conf->enabled))
-			add_change(plan, plugin, NULL);
-	}
+	host_log(HOST_ERROR, "plugin %s: %s", plugin, error);
+	if (!applying->error)
+		applying->error = xasprintf("%s: %s", plugin, error);
 }
 
-/* What a running host cannot change keeps its value, and is told. */
 static void
-keep_fixed(struct host_conf *old, struct host_conf *new)
+add_result(struct applying *applying, const char *plugin, const char *change,
+           const json_t *answer)
 {
-	struct host_listen *admin = new->admin;
-	char *runtime_dir = new->runtime_dir, *user = new->user;
-	size_t n_admin = new->n_admin;
-	const char *told = NULL;
+	json_t *result = answer ? json_copy((json_t *)(uintptr_t)answer) : json_object();
 
-	if (strcmp(old->runtime_dir, runtime_dir))
-		told = "runtime_dir";
-	if (strcmp(old->user, user))
-		told = "user";
-	if (old->workers != new->workers)
-		told = "workers";
-	if (old->n_admin != n_admin || (n_admin && !same_listen(old->admin, admin)))
-		told = "admin";
-	if (told)
-		host_log(
-			HOST_WARN,
-			"[host] %s has changed, which takes a new start: it stays as it was",
-			told);
-	new->runtime_dir = old->runtime_dir;
-	new->user = old->user;
-	new->workers = old->workers;
-	new->admin = old->admin;
-	new->n_admin = old->n_admin;
-	old->runtime_dir = runtime_dir; /* freed with the old one */
-	old->user = user;
-	old->admin = admin;
-	old->n_admin = n_admin;
+	json_object_del(result, "id");
+	json_object_set_new(result, "plugin", json_string(plugin));
+	json_object_set_new(result, "change", json_string(change));
+	json_array_append_new(applying->results, result);
 }
 
-/* The sockets that a moved plugin will have: its own where the address stays, new ones elsewhere. */
-static int
-open_moved(struct master *master, struct change *change, struct otel_error *err)
+static void
+end_step(struct step *step, json_t *answer)
 {
-	struct plugin *plugin = change->plugin;
+	struct applying *applying = step->applying;
+	const char *error = json_string_value(json_object_get(answer, "error"));
 
-	for (size_t i = 0; i < change->conf->n_listen; i++) {
-		const struct host_listen *listen = &change->conf->listen[i];
-		bool have = false;
-		int r;
+	if (error)
+		note_error(applying, step->plugin, error);
+	else
+		host_log(HOST_INFO, "plugin %s: %s", step->plugin, step->change);
+	add_result(applying, step->plugin, error ? "refused" : step->change, answer);
+	free(step->plugin);
+	free(step);
+}
 
-		for (size_t j = 0; j < plugin->n_sockets; j++) {
-			struct worker_socket *old = &plugin->sockets[j], *s;
+static void
+on_step(json_t *answer, void *arg)
+{
+	struct step *step = arg;
+	struct applying *applying = step->applying;
 
-			if (old->port != listen->port ||
-			    strcmp(old->address, listen->address))
-				continue;
-			s = xgrow(&change->sockets, &change->n_sockets, sizeof *s);
-			*s = *old;
-			s->plugin = xstrdup(old->plugin);
-			s->label = xstrdup(listen->label);
-			s->address = xstrdup(old->address);
-			s->fd = fcntl(old->fd, F_DUPFD_CLOEXEC, 0);
-			have = true;
-		}
-		if (have)
+	end_step(step, answer);
+	end_waiting(applying);
+}
+
+/* ---- telling the processes ---- */
+
+static void
+on_configured(json_t *answer, void *arg)
+{
+	struct step *step = arg;
+	const char *error = json_string_value(json_object_get(answer, "error"));
+	struct applying *applying = step->applying;
+
+	if (error) {
+		host_log(HOST_ERROR, "process %s: not told the new configuration: %s",
+		         step->plugin, error);
+		if (!applying->error)
+			applying->error = xasprintf("process %s: %s", step->plugin,
+			                            error);
+	}
+	free(step->plugin);
+	free(step);
+	end_waiting(applying);
+}
+
+static void
+configure(struct applying *applying, struct process *process)
+{
+	struct master *master = applying->master;
+	struct worker *worker = process->worker;
+
+	if (!worker || !worker->ready || worker->retiring)
+		return; /* it catches up when it is ready, or starts with it */
+	worker->conf_serial = master->conf_serial;
+	worker_ask(worker,
+	           json_pack("{s:s,s:o}", "do", "configure", "conf",
+	                     host_conf_to_json(master->conf)),
+	           NULL, 0, CONFIGURE_TIMEOUT_MS, on_configured,
+	           new_step(applying, process->name, "configured"));
+}
+
+/* ---- reloads, one after the other's answer ---- */
+
+static void reload_next(struct applying *applying);
+
+static void
+on_reloaded(json_t *answer, void *arg)
+{
+	struct step *step = arg;
+	struct applying *applying = step->applying;
+	struct reload *reload = &applying->reloads[applying->next - 1];
+	const char *error = json_string_value(json_object_get(answer, "error"));
+
+	if (json_is_true(json_object_get(answer, "kept")))
+		step->change = "kept";
+	if (error && !reload->same_code && reload->is_wanted) {
+		note_error(applying, step->plugin, error);
+		add_result(applying, step->plugin, "refused", answer);
+		reload->same_code = true;
+		applying->next--;
+		free(step->plugin);
+		free(step);
+	} else {
+		end_step(step, answer);
+	}
+	reload_next(applying);
+	end_waiting(applying);
+}
+
+static void
+reload_next(struct applying *applying)
+{
+	struct plugin *plugin = NULL;
+	struct reload *reload;
+
+	while (!plugin && applying->next < applying->n_reloads) {
+		reload = &applying->reloads[applying->next++];
+		plugin = master_plugin(applying->master, reload->plugin);
+		if (plugin && plugin->process->worker && plugin->process->worker->ready)
+			control_reload_as(
+				applying->master, plugin,
+				&(struct reload_as){ reload->same_code,
+			                             reload->same_code &&
+			                                     reload->only_telemetry },
+				on_reloaded,
+				new_step(applying, reload->plugin, "reloaded"));
+		else if (plugin)
+			add_result(applying, reload->plugin,
+			           "waits for its process to start", NULL);
+		if (plugin)
 			continue;
-		r = master_open_listen(listen, plugin->name, master->conf->workers,
-		                       &change->sockets, &change->n_sockets, err);
-		if (r < 0) {
-			otel_error_prefix(err, "%s: [plugin %s] listen",
-			                  change->conf->where, plugin->name);
-			return r;
-		}
+		free(reload->plugin);
+		reload->plugin = NULL;
 	}
-	return 0;
+	if (plugin)
+		return;
+	for (size_t i = 0; i < applying->n_reloads; i++) {
+		free(applying->reloads[i].plugin);
+		applying->reloads[i].plugin = NULL;
+	}
 }
 
-/* Opens whatever the plan needs; on failure closes it again. */
-static int
-prepare(struct master *master, struct plan *plan, struct otel_error *err)
+static void
+add_reload(struct applying *applying, const struct change *change)
 {
-	size_t i;
-	int r = 0;
+	struct reload *reload = xgrow(&applying->reloads, &applying->n_reloads,
+	                              sizeof *reload);
 
-	for (i = 0; i < plan->n && !r; i++) {
-		struct change *change = &plan->changes[i];
-
-		if (change->plugin && change->conf && change->move)
-			r = open_moved(master, change, err);
-		else if (!change->plugin && change->conf) {
-			r = master_add_plugin(master, change->conf, &change->plugin, err);
-			change->new = true;
-		}
-	}
-	if (!r)
-		return 0;
-	while (i-- > 0) {
-		struct change *change = &plan->changes[i];
-
-		master_close_sockets(change->sockets, change->n_sockets);
-		if (change->new && change->plugin)
-			master_remove_plugin(master, change->plugin);
-	}
-	return r;
+	reload->plugin = xstrdup(change->plugin->name);
+	reload->same_code = !change->other_code;
+	reload->only_telemetry = !change->other_section;
+	reload->is_wanted = change->other_section || change->other_telemetry;
 }
 
 /* ---- carrying it out ---- */
-
-static void
-log_answer(json_t *answer, void *arg)
-{
-	const char *error = json_string_value(json_object_get(answer, "error"));
-	char *what = arg;
-
-	if (error)
-		host_log(HOST_ERROR, "%s: %s", what, error);
-	else
-		host_log(HOST_INFO, "%s", what);
-	free(what);
-}
 
 static bool
 is_empty(const struct master *master, const struct process *process)
@@ -281,6 +249,18 @@ is_empty(const struct master *master, const struct process *process)
 		if (plugin->process == process)
 			return false;
 	return process != master->admin_process;
+}
+
+/* Whether something remains in its process when it has gone. */
+static bool
+has_others(const struct master *master, const struct plugin *plugin)
+{
+	const struct plugin *other;
+
+	LIST_FOREACH (other, &master->plugins, link)
+		if (other != plugin && other->process == plugin->process)
+			return true;
+	return plugin->process == master->admin_process;
 }
 
 static void
@@ -295,28 +275,31 @@ stop_if_empty(struct master *master, struct process *process)
 }
 
 static void
-unload(struct master *master, struct plugin *plugin)
+load(struct applying *applying, struct plugin *plugin, const char *change)
 {
-	control_unload(master, plugin, log_answer,
-	               xasprintf("plugin %s: unloaded", plugin->name));
-}
+	struct worker *worker = plugin->process->worker;
 
-struct moving {
-	struct master *master;
-	char *plugin;
-};
+	if (worker && worker->ready && !worker->retiring &&
+	    plugin->told != worker->serial)
+		control_load(applying->master, plugin, on_step,
+		             new_step(applying, plugin->name, change));
+	else
+		add_result(applying, plugin->name, "starts with its process", NULL);
+}
 
 /* The worker has let go of the old sockets and the old code: now the same plugin may come again. */
 static void
 on_unloaded(json_t *answer, void *arg)
 {
-	struct moving *moving = arg;
-	struct plugin *plugin = master_plugin(moving->master, moving->plugin);
+	struct step *step = arg;
+	struct applying *applying = step->applying;
+	struct plugin *plugin = master_plugin(applying->master, step->plugin);
 
 	if (plugin)
-		control_load_missing(plugin->process);
-	free(moving->plugin);
-	free(moving);
+		load(applying, plugin, "loaded");
+	free(step->plugin);
+	free(step);
+	end_waiting(applying);
 }
 
 /* Gives the plugin its new sockets and its new process. */
@@ -334,18 +317,15 @@ settle(struct master *master, struct change *change)
 }
 
 static void
-move(struct master *master, struct change *change, bool tell)
+move(struct applying *applying, struct change *change, bool tell)
 {
+	struct master *master = applying->master;
 	struct plugin *plugin = change->plugin;
 	struct process *before = plugin->process;
-	struct moving *moving;
 
-	if (tell) {
-		moving = xcalloc(1, sizeof *moving);
-		moving->master = master;
-		moving->plugin = xstrdup(plugin->name);
-		control_unload(master, plugin, on_unloaded, moving);
-	}
+	if (tell)
+		control_unload(master, plugin, on_unloaded,
+		               new_step(applying, plugin->name, "unloaded"));
 	settle(master, change);
 	plugin->told = 0;
 	if (before != plugin->process)
@@ -353,38 +333,49 @@ move(struct master *master, struct change *change, bool tell)
 }
 
 static void
-carry_out(struct master *master, struct plan *plan)
+take_out(struct applying *applying, struct plugin *plugin, bool tell)
+{
+	struct process *process = plugin->process;
+	struct master *master = applying->master;
+
+	char *name = xstrdup(plugin->name);
+
+	host_log(HOST_INFO, "plugin %s: removed", plugin->name);
+	if (tell && has_others(master, plugin))
+		control_unload(master, plugin, on_step,
+		               new_step(applying, plugin->name, "unloaded"));
+	else /* its process ends with it */
+		add_result(applying, name, "unloaded", NULL);
+	master_remove_plugin(master, plugin);
+	stop_if_empty(master, process);
+	free(name);
+}
+
+static void
+carry_out(struct applying *applying, struct plan *plan)
 {
 	for (size_t i = 0; i < plan->n; i++) {
 		struct change *change = &plan->changes[i];
 		struct plugin *plugin = change->plugin;
 
-		if (change->other_file && (plan->all || change->move)) {
+		if (change->other_code && (plan->all || change->move)) {
 			free(plugin->current
 			             .copy); /* a process that starts takes the file */
 			plugin->current.copy = NULL;
 		}
-		if (!change->conf) {
-			struct process *process = plugin->process;
-
-			if (!plan->all)
-				unload(master, plugin);
-			host_log(HOST_INFO, "plugin %s: removed", plugin->name);
-			master_remove_plugin(master, plugin);
-			stop_if_empty(master, process);
-		} else if (change->move) {
-			move(master, change, !plan->all);
-		} else if (!change->new && !plan->all) {
-			control_reload(
-				master, plugin->name, change->conf, log_answer,
-				xasprintf("plugin %s: reloaded with its new section",
-			                  plugin->name));
-		}
+		if (change->other_section)
+			plugin->section_serial = applying->master->conf_serial;
+		if (!change->conf)
+			take_out(applying, plugin, !plan->all);
+		else if (change->move)
+			move(applying, change, !plan->all);
+		else if (!change->new && !plan->all)
+			add_reload(applying, change);
 	}
 	/* Moved ones are loaded when they have been unloaded, those of new processes by their start. */
 	for (size_t i = 0; i < plan->n; i++)
 		if (plan->changes[i].new && !plan->all)
-			control_load_missing(plan->changes[i].plugin->process);
+			load(applying, plan->changes[i].plugin, "loaded");
 }
 
 /* Every process that has no worker yet gets one; with `all`, the others a new one that replaces theirs. */
@@ -410,148 +401,138 @@ start_processes(struct master *master, bool all)
 	}
 }
 
+/* What a running host cannot change keeps its value. */
 static void
-apply(struct master *master, struct host_conf *new)
+keep_fixed(struct host_conf *old, struct host_conf *new)
 {
-	struct host_conf *old = master->conf;
-	struct plan plan = { NULL, 0, false };
-	struct otel_error err = OTEL_ERROR_INIT;
+	struct host_listen *admin = new->admin;
+	char *runtime_dir = new->runtime_dir, *user = new->user;
+	size_t n_admin = new->n_admin;
+
+	new->runtime_dir = old->runtime_dir;
+	new->user = old->user;
+	new->workers = old->workers;
+	new->admin = old->admin;
+	new->n_admin = old->n_admin;
+	old->runtime_dir = runtime_dir; /* freed with the old one */
+	old->user = user;
+	old->admin = admin;
+	old->n_admin = n_admin;
+}
+
+static struct applying *
+applying_new(struct master *master, json_t *changes, worker_answer *done, void *arg)
+{
+	struct applying *applying = xcalloc(1, sizeof *applying);
+
+	applying->master = master;
+	applying->done = done;
+	applying->arg = arg;
+	applying->changes = changes;
+	applying->results = json_array();
+	applying->waiting = 1;
+	return applying;
+}
+
+/* The new configuration is the master's from here on. */
+static void
+adopt(struct master *master, struct host_conf *new)
+{
 	struct plugin *plugin;
 
-	make_plan(master, new, &plan);
-	if (prepare(master, &plan, &err) < 0) {
-		host_log(HOST_ERROR, "SIGHUP: nothing was changed: %s", err.message);
-		host_conf_free(new);
-		free(plan.changes);
-		return;
-	}
-	keep_fixed(old, new);
+	keep_fixed(master->conf, new);
 	master->conf = new;
-	host_log_setup("master", new->log_level, new->log_format);
+	master->conf_serial++;
+	host_log_change(new->log_level, new->log_format);
 	LIST_FOREACH (plugin, &master->plugins, link)
 		if (!plugin->own_conf)
 			plugin->conf = host_conf_plugin(
 				new, plugin->name); /* NULL: removed below */
-	carry_out(master, &plan);
+}
+
+static void
+log_changes(const struct plan *plan)
+{
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(plan->lines, i, line)
+		host_log(HOST_INFO, "%s", json_string_value(line));
+	host_log(HOST_INFO, "SIGHUP or reload: %s",
+	         plan->all                    ? "every process is replaced"
+	         : plan->n || plan->configure ? "the difference is applied"
+	                                      : "nothing has changed");
+}
+
+void
+apply(struct master *master, struct host_conf *new, worker_answer *done, void *arg)
+{
+	struct host_conf *old = master->conf;
+	struct otel_error err = OTEL_ERROR_INIT;
+	struct applying *applying;
+	struct process *process;
+	struct plugin *plugin;
+	struct plan plan;
+	json_t *answer;
+
+	plan_make(master, new, &plan);
+	if (plan_prepare(master, &plan, &err) < 0) {
+		answer = json_pack("{s:o}", "error",
+		                   json_sprintf("nothing was changed: %s", err.message));
+		host_conf_free(new);
+		plan_fini(&plan);
+		done(answer, arg);
+		json_decref(answer);
+		return;
+	}
+	adopt(master, new);
+	log_changes(&plan);
+	applying = applying_new(master, json_incref(plan.lines), done, arg);
+	LIST_FOREACH (process, &master->processes, link)
+		if (plan.configure)
+			configure(applying, process);
+	carry_out(applying, &plan);
 	LIST_FOREACH (plugin, &master->plugins, link)
 		watch_plugin(master->watch, plugin);
 	start_processes(master, plan.all);
-	host_log(HOST_INFO, "SIGHUP: %s",
-	         plan.all ? "every process is replaced"
-	         : plan.n ? "the difference is applied"
-	                  : "nothing has changed");
+	if (plan.all)
+		json_array_append_new(
+			applying->results,
+			json_pack("{s:s,s:s}", "process", "all", "change", "replaced"));
 	host_conf_free(old);
-	free(plan.changes);
+	plan_fini(&plan);
+	reload_next(applying);
+	end_waiting(applying);
 }
 
-/* ---- checking the file first ---- */
+/* ---- a process that was starting meanwhile ---- */
 
 static void
-checked(struct checking *checking)
+ignore(json_t *answer, void *arg)
 {
-	struct master *master = checking->master;
-	struct host_problems problems = { NULL, 0 };
-	struct host_conf *new;
-	bool again = checking->again;
-	char *line;
-
-	if (!checking->ended || !checking->reaped)
-		return;
-	if (checking->status) {
-		while ((line = evbuffer_readln(checking->text, NULL, EVBUFFER_EOL_LF))) {
-			host_log(HOST_ERROR, "SIGHUP: %s", line);
-			free(line);
-		}
-		host_log(HOST_ERROR, "SIGHUP: nothing was changed");
-	} else if (!master->stopping) {
-		if (host_conf_read(master->file, master->sets, master->n_sets, &new,
-		                   &problems) == 0)
-			apply(master, new);
-		for (size_t i = 0; i < problems.n; i++)
-			host_log(HOST_ERROR, "SIGHUP: nothing was changed: %s",
-			         problems.lines[i]);
-		host_problems_fini(&problems);
-	}
-	master->checking = NULL;
-	event_free(checking->readable);
-	evbuffer_free(checking->text);
-	close(checking->fd);
-	free(checking);
-	if (again && !master->stopping)
-		apply_file(master);
-}
-
-static void
-on_check_output(evutil_socket_t fd, short what, void *arg)
-{
-	struct checking *checking = arg;
-
-	if (evbuffer_read(checking->text, checking->fd, 65536) > 0)
-		return;
-	event_del(checking->readable);
-	checking->ended = true;
-	checked(checking);
 }
 
 void
-apply_reaped(struct master *master, pid_t pid, int status)
+apply_catch_up(struct worker *worker)
 {
-	struct checking *checking = master->checking;
+	struct process *process = worker->process;
+	struct master *master = process->master;
+	unsigned since = worker->conf_serial;
+	struct applying *applying;
+	struct plugin *plugin;
 
-	if (!checking || checking->pid != pid)
+	if (since == master->conf_serial)
 		return;
-	checking->reaped = true;
-	checking->status = status;
-	checked(checking);
-}
-
-void
-apply_file(struct master *master)
-{
-	size_t argc = 4;
-	char **argv;
-	struct checking *checking;
-	int fds[2];
-
-	if (master->checking) {
-		master->checking->again = true;
-		return;
-	}
-	if (pipe2(fds, O_CLOEXEC) < 0) {
-		host_log(HOST_ERROR, "SIGHUP: nothing was changed: %s", strerror(errno));
-		return;
-	}
-	argv = xcalloc(argc + 2 * master->n_sets + 1, sizeof *argv);
-	argv[0] = xstrdup("cupola");
-	argv[1] = xstrdup("check-config");
-	argv[2] = xstrdup("-c");
-	argv[3] = xstrdup(master->file);
-	for (size_t i = 0; i < master->n_sets; i++) {
-		argv[argc++] = xstrdup("--set");
-		argv[argc++] = xstrdup(master->sets[i]);
-	}
-	checking = xcalloc(1, sizeof *checking);
-	checking->master = master;
-	checking->fd = fds[0];
-	checking->text = evbuffer_new();
-	checking->readable = event_new(master->base, fds[0], EV_READ | EV_PERSIST,
-	                               on_check_output, checking);
-	event_add(checking->readable, NULL);
-	checking->pid = fork();
-	if (checking->pid == 0) {
-		int null = open("/dev/null", O_RDWR);
-
-		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO);
-		dup2(fds[1], STDERR_FILENO);
-		execv("/proc/self/exe", argv);
-		_exit(127);
-	}
-	close(fds[1]);
-	master->checking = checking;
-	if (checking->pid < 0)
-		checking->reaped = true, checking->status = -1;
-	for (size_t i = 0; i < argc; i++)
-		free(argv[i]);
-	free(argv);
+	applying = applying_new(master, json_array(), ignore, NULL);
+	configure(applying, process);
+	LIST_FOREACH (plugin, &master->plugins, link)
+		if (plugin->process == process && plugin->told == worker->serial)
+			add_reload(
+				applying,
+				&(struct change){
+					.plugin = plugin,
+					.other_section = plugin->section_serial > since,
+					.other_code = plugin->section_serial > since });
+	reload_next(applying);
+	end_waiting(applying);
 }

@@ -197,8 +197,10 @@ read_conf(const struct cli_options *options, struct host_conf **conf)
 	struct host_problems problems = { NULL, 0 };
 	int r;
 
-	*conf = host_conf_read_all(cli_file(options), options->sets, options->n_sets, &problems);
-	(void)host_describe_check(*conf, &problems); /* what it finds is among the problems */
+	*conf = host_conf_read_all(cli_file(options), options->sets, options->n_sets,
+	                           &problems);
+	(void)host_describe_check(*conf,
+	                          &problems); /* what it finds is among the problems */
 	r = problems.n ? -EINVAL : 0;
 	if (r < 0)
 		host_conf_free(*conf);
@@ -266,11 +268,44 @@ print_reloaded(const char *plugin, const json_t *answer)
 	puts(*gap ? ")" : "");
 }
 
+/* One plugin that `cupola reload` without a name has looked at. */
+static void
+print_result(const json_t *result)
+{
+	const char *plugin = json_string_value(json_object_get(result, "plugin"));
+	const char *change = json_string_value(json_object_get(result, "change"));
+
+	if (!plugin)
+		printf("every process is replaced by one that has read the new file\n");
+	else if (change && !strcmp(change, "kept"))
+		printf("%s: goes on as it is, for a reload would lose what it holds; `cupola "
+		       "reload %s` does it all the same\n",
+		       plugin, plugin);
+	else if (json_object_get(result, "generation"))
+		print_reloaded(plugin, result);
+	else if (change && strcmp(change, "refused") != 0)
+		printf("%s: %s\n", plugin, change);
+}
+
+static void
+print_applied(const struct cli_options *options, const json_t *answer)
+{
+	const json_t *changes = json_object_get(answer, "changes"), *item;
+	const json_t *results = json_object_get(answer, "results");
+	size_t i;
+
+	json_array_foreach(changes, i, item) printf("%s\n", json_string_value(item));
+	json_array_foreach(results, i, item) print_result(item);
+	if (!json_array_size(changes) && !json_array_size(results))
+		printf("%s: nothing has changed, and no plugin's file has\n",
+		       cli_file(options));
+}
+
 int
 cli_reload(struct cli_options *options)
 {
 	const char *name = options->n_rest ? options->rest[0] : NULL, *error;
-	json_t *message = json_pack("{s:s}", "do", "reload"), *answer, *result;
+	json_t *message = json_pack("{s:s}", "do", "reload"), *answer, *line;
 	int status = EXIT_SUCCESS;
 	size_t i;
 
@@ -279,16 +314,17 @@ cli_reload(struct cli_options *options)
 	answer = ask(options, message, NULL);
 	if (!answer)
 		return EXIT_FAILURE;
-	if (name && !json_object_get(answer, "error"))
-		print_reloaded(name, answer);
-	json_array_foreach(json_object_get(answer, "results"), i, result)
-	{
-		const char *plugin = json_string_value(json_object_get(result, "plugin"));
-
-		if (!json_object_get(result, "error"))
-			print_reloaded(plugin, result);
-	}
 	error = json_string_value(json_object_get(answer, "error"));
+	json_array_foreach(json_object_get(answer, "problems"), i, line)
+		fprintf(stderr, "%s\n", json_string_value(line));
+	if (name && !error)
+		print_reloaded(name, answer);
+	else if (json_object_get(answer, "results"))
+		print_applied(options, answer);
+	if (name && json_object_get(answer, "file_changed"))
+		printf("%s has been changed since it was read: `cupola reload` without a name "
+		       "applies it\n",
+		       cli_file(options));
 	if (error)
 		status = cli_fail("reload", "%s", error);
 	json_decref(answer);

@@ -54,12 +54,22 @@ refuse(worker_answer *done, void *arg, const char *why)
 }
 
 void
-control_reload(struct master *master, const char *name, const struct host_plugin *conf,
-               worker_answer *done, void *arg)
+control_reload_as(struct master *master, struct plugin *plugin,
+                  const struct reload_as *as, worker_answer *done, void *arg)
+{
+	worker_ask(plugin->process->worker,
+	           json_pack("{s:s,s:s,s:o,s:b,s:b}", "do", "reload", "plugin",
+	                     plugin->name, "conf", host_plugin_to_json(plugin->conf),
+	                     "same_code", (int)as->same_code, "only_telemetry",
+	                     (int)as->only_telemetry),
+	           NULL, 0, RELOAD_TIMEOUT_MS, done, arg);
+}
+
+void
+control_reload(struct master *master, const char *name, worker_answer *done, void *arg)
 {
 	struct plugin *plugin = master_plugin(master, name);
 	struct worker *worker = plugin ? plugin->process->worker : NULL;
-	json_t *message;
 	char why[256];
 
 	if (!plugin) {
@@ -74,10 +84,8 @@ control_reload(struct master *master, const char *name, const struct host_plugin
 		         name, plugin->process->name);
 		refuse(done, arg, why);
 	} else {
-		message = json_pack("{s:s,s:s}", "do", "reload", "plugin", name);
-		if (conf)
-			json_object_set_new(message, "conf", host_plugin_to_json(conf));
-		worker_ask(worker, message, NULL, 0, RELOAD_TIMEOUT_MS, done, arg);
+		control_reload_as(master, plugin, &(struct reload_as){ false, false },
+		                  done, arg);
 	}
 }
 
@@ -151,73 +159,6 @@ control_unload(struct master *master, struct plugin *plugin, worker_answer *done
 		           NULL, 0, RELOAD_TIMEOUT_MS, done, arg);
 	else
 		refuse(done, arg, "its process is not there");
-}
-
-/* All plugins, one after the other's answer: they share two cores. */
-struct reload_all {
-	struct master *master;
-	worker_answer *done;
-	void *arg;
-	json_t *results, *names;
-	size_t next;
-	char *error;
-};
-
-static void reload_next(struct reload_all *all);
-
-static void
-on_one_reloaded(json_t *answer, void *arg)
-{
-	struct reload_all *all = arg;
-	const char *name = json_string_value(json_array_get(all->names, all->next - 1));
-	const char *error = json_string_value(json_object_get(answer, "error"));
-	json_t *result = json_copy(answer);
-
-	if (error && !all->error)
-		all->error = xasprintf("%s: %s", name, error);
-	json_object_set_new(result, "plugin", json_string(name));
-	json_array_append_new(all->results, result);
-	reload_next(all);
-}
-
-static void
-reload_next(struct reload_all *all)
-{
-	json_t *answer;
-
-	if (all->next < json_array_size(all->names)) {
-		const char *name = json_string_value(
-			json_array_get(all->names, all->next++));
-
-		control_reload(all->master, name, NULL, on_one_reloaded, all);
-		return;
-	}
-	answer = json_pack("{s:o}", "results", all->results);
-	if (all->error)
-		json_object_set_new(answer, "error", json_string(all->error));
-	else
-		json_object_set_new(answer, "ok", json_true());
-	all->done(answer, all->arg);
-	json_decref(answer);
-	json_decref(all->names);
-	free(all->error);
-	free(all);
-}
-
-static void
-reload_all(struct master *master, worker_answer *done, void *arg)
-{
-	struct reload_all *all = xcalloc(1, sizeof *all);
-	struct plugin *plugin;
-
-	all->master = master;
-	all->done = done;
-	all->arg = arg;
-	all->results = json_array();
-	all->names = json_array();
-	LIST_FOREACH (plugin, &master->plugins, link)
-		json_array_insert_new(all->names, 0, json_string(plugin->name));
-	reload_next(all);
 }
 
 /* ---- `dev`: a plugin that lives as long as a connection ---- */
@@ -332,6 +273,17 @@ on_answer(json_t *answer, void *arg)
 	client_unref(client);
 }
 
+/* Of `reload NAME`, which takes the section that was read last. */
+static void
+on_reload_answer(json_t *answer, void *arg)
+{
+	const struct question_of *question = arg;
+
+	if (apply_is_file_other(question->client->control->master))
+		json_object_set_new(answer, "file_changed", json_true());
+	on_answer(answer, arg);
+}
+
 static void
 on_question(struct host_channel *channel, json_t *message, void *arg)
 {
@@ -348,9 +300,9 @@ on_question(struct host_channel *channel, json_t *message, void *arg)
 	if (what && !strcmp(what, "status")) {
 		control_status(master, on_answer, question);
 	} else if (what && !strcmp(what, "reload") && plugin) {
-		control_reload(master, plugin, NULL, on_answer, question);
+		control_reload(master, plugin, on_reload_answer, question);
 	} else if (what && !strcmp(what, "reload")) {
-		reload_all(master, on_answer, question);
+		apply_file(master, on_answer, question);
 	} else if (what && !strcmp(what, "load")) {
 		load_for(question, json_object_get(message, "conf"));
 	} else if (what && !strcmp(what, "stop")) {

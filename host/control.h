@@ -4,7 +4,11 @@
  *
  *	{"do":"status"}                   {"ok":true,"status":{"pid","uptime_ms","processes":[...],"plugins":[...]}}
  *	{"do":"reload","plugin":NAME}     {"ok":true,"generation":n,...} or {"error":TEXT}
- *	{"do":"reload"}                   {"ok":true,"results":[{"plugin",...as above}]}, "error" when one failed
+ *	{"do":"reload"}                   reads host.conf again and applies the difference:
+ *	                                  {"ok":true,"changes":[LINE...],"results":[{"plugin","change",...}]},
+ *	                                  "error" when a part was refused; when the file has a mistake, "error"
+ *	                                  and "problems":[LINE...] alone. change: reloaded, kept, loaded,
+ *	                                  unloaded, refused, or words
  *	{"do":"stop"}                     {"ok":true,"pid":n}; the connection ends when the host has ended
  *	{"do":"load","conf":{...}}        a plugin that is in no file, as long as the connection lives:
  *	                                  {"ok":true,"listen":["127.0.0.1:5000"],...}; then reload it by name

@@ -48,9 +48,11 @@ generation_new(struct mount *mount, const struct load_order *order)
 }
 
 int
-generation_try(const struct generation *gen, const struct host_plugin *conf,
-               struct load_report *report, struct otel_error *err)
+generation_try(const struct generation *gen, const struct load_order *order,
+               const struct host_plugin *conf, struct load_report *report,
+               struct otel_error *err)
 {
+	const struct generation *serving = atomic_load(&gen->mount->current);
 	const struct site *site = gen->mount->site;
 	const struct trial trial = { .copy = gen->copy,
 		                     .source = conf->path,
@@ -60,10 +62,11 @@ generation_try(const struct generation *gen, const struct host_plugin *conf,
 		                     .program = site->program,
 		                     .timeout_ms = site->start_ms };
 	uint64_t then = host_now_ns();
-	int r = plugin_copy(conf->path, gen->copy, err);
+	int r = plugin_copy(order->same_code ? serving->copy : conf->path, gen->copy,
+	                    err);
 
 	report->copy_ms = host_ms_since(&then);
-	if (r < 0)
+	if (r < 0 || order->only_telemetry)
 		return r;
 	r = try_plugin(&trial, err);
 	report->try_ms = host_ms_since(&then);

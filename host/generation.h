@@ -38,8 +38,9 @@ struct generation {
 
 /* Numbered as `order` says, or the mount's next. NULL without memory. */
 struct generation *generation_new(struct mount *mount, const struct load_order *order);
-/* Copies the configured file and tries it in another process; the times go into *report. Not [loop]. */
+/* Copies the file and tries it in another process, as `order` says; the times go into *report. Not [loop]. */
 OTEL_MUST_USE int generation_try(const struct generation *gen,
+                                 const struct load_order *order,
                                  const struct host_plugin *conf,
                                  struct load_report *report, struct otel_error *err);
 /* Loads the copy and starts its service; nothing is routed to it yet. -ETIMEDOUT: start() hangs. Not [loop]. */

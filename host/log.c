@@ -7,6 +7,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,8 @@ static const char *const level_colours[] = { "\033[2m", "", "\033[33m", "\033[31
 
 static struct {
 	char process[64];
-	int level, format;
-	bool colour;
+	atomic_int level, format;
+	bool may_colour;
 } setup = { .process = "cupola", .level = HOST_INFO };
 
 void
@@ -39,10 +40,15 @@ host_log_setup(const char *process, int level, int format)
 	const char *no_colour = getenv("NO_COLOR");
 
 	snprintf(setup.process, sizeof setup.process, "%s", process);
-	setup.level = level;
-	setup.format = format;
-	setup.colour = format == HOST_LOG_TEXT && isatty(STDERR_FILENO) &&
-	               !(no_colour && *no_colour);
+	setup.may_colour = isatty(STDERR_FILENO) && !(no_colour && *no_colour);
+	host_log_change(level, format);
+}
+
+void
+host_log_change(int level, int format)
+{
+	atomic_store(&setup.level, level);
+	atomic_store(&setup.format, format);
 }
 
 bool
@@ -161,7 +167,7 @@ compose_text(struct line *line, int level, const char *plugin, const char *messa
 {
 	char head[16];
 
-	if (setup.colour)
+	if (setup.may_colour)
 		puts_to(line, level_colours[level]);
 	put_time(line);
 	snprintf(head, sizeof head, " %-5s ", host_level_name(level));
@@ -175,7 +181,7 @@ compose_text(struct line *line, int level, const char *plugin, const char *messa
 	put_plain(line, message);
 	if (line->cut)
 		memcpy(line->text + line->len - 3, "...", 3);
-	if (setup.colour)
+	if (setup.may_colour)
 		memcpy(line->text + line->len, "\033[0m", 4), line->len += 4;
 }
 

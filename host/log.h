@@ -19,6 +19,8 @@ enum host_level { HOST_DEBUG, HOST_INFO, HOST_WARN, HOST_ERROR };
 
 /* `process` names who speaks ("master", "main", "station") and is copied; format: enum host_log_format. Before threads. */
 void host_log_setup(const char *process, int level, int format);
+/* The same process, by another configuration. [any] */
+void host_log_change(int level, int format);
 bool host_log_enabled(int level);
 
 OTEL_PRINTF(2, 3)

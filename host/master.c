@@ -361,7 +361,7 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	if (number == SIGCHLD)
 		process_reap(master);
 	else if (number == SIGHUP)
-		apply_file(master);
+		apply_file(master, NULL, NULL);
 	else
 		master_stop(master, number == SIGINT ? "interrupted" : "SIGTERM");
 }
@@ -436,6 +436,7 @@ host_master_run(const struct host_run *run, struct otel_error *err)
 	size_t i;
 	int r;
 
+	(void)stat(run->file, &master.file_read);
 	host_log_setup("master", run->conf->log_level, run->conf->log_format);
 	raise_limits();
 	signal(SIGPIPE, SIG_IGN);

@@ -10,7 +10,7 @@
  *	post-mortem.c  what to make of a death: report, roll back, give up on a plugin
  *	control.c    what people ask by `cupola reload`, `stop`, `dev`
  *	status.c     ... and by `cupola status`
- *	apply.c      SIGHUP: the difference between two configurations
+ *	apply*.c     `cupola reload` and SIGHUP: the difference between two configurations
  *	watch.c      --watch: a saved plugin is reloaded
  */
 #ifndef HOST_MASTER_PRIV_H
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "conf.h"
@@ -48,6 +49,7 @@ struct plugin {
 	struct host_plugin *own_conf;   /* of `dev`: not in the file */
 	struct process *process;
 	unsigned told; /* the worker that knows of it, by its serial; 0: none */
+	unsigned section_serial; /* of the configuration that changed more of it than telemetry */
 	struct worker_socket *sockets; /* ours: the workers have duplicates */
 	size_t n_sockets;
 	struct kept current, previous;
@@ -96,6 +98,8 @@ struct master {
 	bool ready, stopping;
 	int status; /* of exit */
 	unsigned last_id, last_serial;
+	unsigned conf_serial; /* of `conf`; one more with every change */
+	struct stat file_read; /* of `file`, when it was read */
 	uint64_t started_unix_ms;
 };
 
@@ -128,6 +132,7 @@ struct worker {
 	struct process *process;
 	pid_t pid;
 	unsigned serial;              /* of all workers of this master, from 1 */
+	unsigned conf_serial;         /* of the configuration that it was told last */
 	struct host_channel *channel; /* NULL: closed by it */
 	int life_fd;                  /* its end is the worker's to watch */
 	int crash_fd;
@@ -160,8 +165,8 @@ void process_reap(struct master *master);
 /* A worker died that should not have: notes it with its plugin and decides what the next start is from. */
 void crash_of_worker(struct worker *worker);
 /* A generation serves: what it means for the copies to go back to. */
-void crash_plugin_loaded(struct plugin *plugin, int generation, const char *copy,
-                         bool is_reload);
+void crash_plugin_loaded(struct plugin *plugin, const struct kept *kept, bool is_reload,
+                         bool is_same_code);
 
 /* ---- control.c ---- */
 
@@ -169,9 +174,15 @@ OTEL_MUST_USE int control_new(struct master *master, struct control **out,
                               struct otel_error *err);
 /* No new ones are taken; who waits for the end sees it when the master exits. */
 void control_free(struct control *control);
-/* Reloads one plugin; `conf` NULL: as configured. The answer has "ok" or "error". */
-void control_reload(struct master *master, const char *name,
-                    const struct host_plugin *conf, worker_answer *done, void *arg);
+/* Reloads one plugin from its file, by the section that it has. The answer has "ok" or "error". */
+void control_reload(struct master *master, const char *name, worker_answer *done,
+                    void *arg);
+struct reload_as { /* of struct load_order */
+	bool same_code, only_telemetry;
+};
+/* The same of a plugin whose process is ready. */
+void control_reload_as(struct master *master, struct plugin *plugin,
+                       const struct reload_as *as, worker_answer *done, void *arg);
 /* Loads a plugin that was added into its process, or takes it out. */
 void control_load(struct master *master, struct plugin *plugin, worker_answer *done,
                   void *arg);
@@ -189,8 +200,12 @@ struct json_t *control_listen_array(const struct plugin *plugin);
 
 /* ---- apply.c ---- */
 
-/* Checks the file in a process of its own, then applies the difference, or logs why nothing changes. */
-void apply_file(struct master *master);
+/* Checks the file in a process of its own, then applies the difference. `done` NULL: the log tells of it. */
+void apply_file(struct master *master, worker_answer *done, void *arg);
+/* Whether `file` is another one than what was read last. */
+bool apply_is_file_other(const struct master *master);
+/* It is ready, and may have started with a configuration that has been changed since. */
+void apply_catch_up(struct worker *worker);
 /* A child ended that is no worker: perhaps the one that checks. */
 void apply_reaped(struct master *master, pid_t pid, int status);
 

@@ -79,7 +79,7 @@ prepare(struct mount *mount, const struct load_order *order,
 	if (!gen)
 		return otel_error_set(err, -ENOMEM, "%s: out of memory", conf->path);
 	if (!order->copy)
-		r = generation_try(gen, conf, report, err);
+		r = generation_try(gen, order, conf, report, err);
 	then = host_now_ns();
 	if (r == 0)
 		r = generation_start(gen, conf, err);
@@ -237,36 +237,58 @@ retire(struct generation *gen, int drain_ms, struct farewell *farewell)
 static void
 tell_refused(struct mount *mount, const char *message)
 {
+	const struct voice_event event = { .severity = OTEL_ERROR, .event = "refused" };
 	struct voice *voice = mount_some_voice(mount);
 
 	host_log_about(HOST_ERROR, mount->name, "%s%s", message,
 	               atomic_load(&mount->current) ? "; what was running goes on" : "");
-	voice_tell(voice, OTEL_ERROR, "refused", 0, "%s", message);
+	voice_tell(voice, &event, "%s", message);
 	voice_unref(voice);
 }
 
-static void
-tell_loaded(struct mount *mount, const struct generation *gen,
-            const struct generation *old, const struct load_report *report)
+/* ", version 1.0.0", or nothing. */
+static const char *
+version_words(const char *version, char *buf, size_t size)
 {
-	const char *said = plugin_version(gen->plugin->table);
-	const char *version = *said ? said : "none";
+	snprintf(buf, size, "%s%.60s", version[0] ? ", version " : "", version);
+	return buf;
+}
 
-	host_log_about(
-		HOST_INFO, mount->name,
-		"generation %u (version %s) serves; copied %.1f, tried %.1f, started %.1f, "
-		"swapped %.3f ms",
-		gen->number, version, report->copy_ms, report->try_ms, report->start_ms,
-		report->swap_ms);
+static void
+tell_loaded(struct mount *mount, const struct load_order *order,
+            const struct generation *gen, const struct generation *old,
+            const struct load_report *report)
+{
+	const struct voice_event event = {
+		.severity = OTEL_INFO,
+		.event = old ? "reloaded" : "loaded",
+		.generation = gen->number,
+		.previous_generation = old ? old->number : 0,
+		.version = plugin_version(gen->plugin->table),
+		.previous_version = old ? plugin_version(old->plugin->table) : NULL,
+		.reason = order->only_telemetry ? "telemetry"
+		          : order->same_code    ? "settings"
+		                                : "code",
+	};
+	char version[80], old_version[80];
+
+	version_words(event.version, version, sizeof version);
+	host_log_about(HOST_INFO, mount->name,
+	               "generation %u%s serves; copied %.1f, tried %.1f, started %.1f, "
+	               "swapped %.3f ms",
+	               gen->number, version, report->copy_ms, report->try_ms,
+	               report->start_ms, report->swap_ms);
 	if (old)
-		voice_tell(gen->voice, OTEL_INFO, "reloaded", gen->number,
-		           "reloaded: generation %u, version %s, follows generation %u",
-		           gen->number, version, old->number);
+		voice_tell(gen->voice, &event,
+		           "reloaded: generation %u%s, follows generation %u%s",
+		           gen->number, version, old->number,
+		           version_words(event.previous_version, old_version,
+		                         sizeof old_version));
 	else
-		voice_tell(gen->voice, OTEL_INFO, "loaded", gen->number,
-		           "loaded: generation %u, version %s", gen->number, version);
+		voice_tell(gen->voice, &event, "loaded: generation %u%s", gen->number,
+		           version);
 	if (mount->site->loaded)
-		mount->site->loaded(mount->site->arg, mount->name, gen->number, gen->copy,
+		mount->site->loaded(mount->site->arg, mount->name, report, gen->copy,
 		                    gen->plugin->source);
 }
 
@@ -319,48 +341,117 @@ mount_free(struct mount *mount)
 	free(mount);
 }
 
+static void
+use_conf(struct mount *mount, const struct host_plugin *conf)
+{
+	atomic_store(&mount->admission.max, (unsigned)conf->max_requests);
+	atomic_store(&mount->max_body, (size_t)conf->max_body);
+}
+
+/*
+ * Nothing is loaded: the section is another, and the host speaks of the service by another voice. What serves
+ * keeps the handles that it has. Locked.
+ */
+static int
+keep(struct mount *mount, const struct load_order *order, struct load_report *report,
+     struct farewell *farewell)
+{
+	struct generation *gen = atomic_load(&mount->current);
+	struct voice_event event = { .severity = OTEL_INFO,
+		                     .event = "configured",
+		                     .reason = "telemetry" };
+	struct voice *last;
+
+	pthread_mutex_lock(&mount->peek);
+	last = mount->voice;
+	mount->voice = NULL;
+	if (order->conf) {
+		host_plugin_free(mount->conf);
+		mount->conf = order->conf;
+	}
+	if (gen) {
+		event.generation = report->generation = gen->number;
+		event.version = plugin_version(gen->plugin->table);
+	}
+	if (gen && mount->site->telemetry &&
+	    telemetry_voice(mount->site->telemetry, mount->name, event.version,
+	                    mount->instance_id, &mount->conf->telemetry, &mount->voice,
+	                    NULL) < 0)
+		mount->voice = voice_ref(last);
+	pthread_mutex_unlock(&mount->peek);
+	voice_unref(last);
+	use_conf(mount, mount->conf);
+	voice_tell(mount->voice, &event,
+	           "generation %u goes on, under the Resource that it has now",
+	           event.generation);
+	report->is_kept = true;
+	tell(farewell);
+	return 0;
+}
+
+/* A generation that has been replaced by the same code is none to go back to. */
+static void
+forget_replaced(struct mount *mount, unsigned number, bool same_code)
+{
+	if (same_code) {
+		forget_copy(mount, number);
+		return;
+	}
+	if (atomic_load(&mount->previous) != number)
+		forget_copy(mount, atomic_load(&mount->previous));
+	atomic_store(&mount->previous, number);
+}
+
+static int
+refuse(struct mount *mount, const struct load_order *order, int why,
+       const struct otel_error *err)
+{
+	if (!atomic_load(&mount->current)) {
+		set_why(mount, "this service could not be loaded: %s\n", err->message);
+		atomic_store(&mount->state, MOUNT_FAILED);
+	}
+	atomic_fetch_add(&mount->refused_loads, 1);
+	tell_refused(mount, err->message);
+	if (order->conf)
+		host_plugin_free(order->conf);
+	return why;
+}
+
 /* Locked. */
 static int
-load(struct mount *mount, const struct load_order *order, mount_report *report_fn,
-     void *arg, struct otel_error *err)
+load(struct mount *mount, struct load_order order, mount_report *report_fn, void *arg,
+     struct otel_error *err)
 {
-	struct host_plugin *conf = order->conf ? order->conf : mount->conf;
+	struct host_plugin *conf = order.conf ? order.conf : mount->conf;
 	struct load_report report = { 0 };
-	struct farewell farewell = { &report, report_fn, arg, 0 };
-	struct generation *gen = NULL, *old;
+	struct farewell farewell = { &report, report_fn, arg, host_now_ns() };
+	struct generation *gen = NULL, *old = atomic_load(&mount->current);
 	uint64_t then;
-	int r = prepare(mount, order, conf, &report, &gen, err);
+	int r;
 
-	if (r < 0) {
-		if (!atomic_load(&mount->current)) {
-			set_why(mount, "this service could not be loaded: %s\n",
-			        err ? err->message : strerror(-r));
-			atomic_store(&mount->state, MOUNT_FAILED);
-		}
-		atomic_fetch_add(&mount->refused_loads, 1);
-		tell_refused(mount, err ? err->message : strerror(-r));
-		if (order->conf)
-			host_plugin_free(order->conf);
-		return r;
-	}
+	if (order.only_telemetry &&
+	    (!old || (old->plugin->table->flags & SVC_STATEFUL) != 0))
+		return keep(mount, &order, &report, &farewell);
+	order.same_code = order.same_code && old;
+	report.is_same_code = order.same_code;
+	r = prepare(mount, &order, conf, &report, &gen, err);
+	if (r < 0)
+		return refuse(mount, &order, r, err);
 	mount->flags = gen->plugin->table->flags;
 	mount->has_flags = true;
 	then = host_now_ns();
 	old = swap(mount, gen, conf);
 	report.swap_ms = host_ms_since(&then);
-	atomic_store(&mount->admission.max, (unsigned)conf->max_requests);
-	atomic_store(&mount->max_body, (size_t)conf->max_body);
+	use_conf(mount, conf);
 	atomic_store(&mount->state, MOUNT_SERVING);
-	tell_loaded(mount, gen, old, &report);
+	tell_loaded(mount, &order, gen, old, &report);
 	farewell.since = host_now_ns();
 	if (old) {
 		unsigned number = old->number;
 
 		atomic_fetch_add(&mount->reloads, 1);
 		retire(old, mount->site->drain_ms, &farewell);
-		if (atomic_load(&mount->previous) != number)
-			forget_copy(mount, atomic_load(&mount->previous));
-		atomic_store(&mount->previous, number);
+		forget_replaced(mount, number, order.same_code);
 	}
 	tell(&farewell);
 	return 0;
@@ -374,7 +465,7 @@ mount_load(struct mount *mount, const struct load_order *order, mount_report *re
 	int r;
 
 	pthread_mutex_lock(&mount->lock);
-	r = load(mount, order, report, arg, err ? err : &own);
+	r = load(mount, *order, report, arg, err ? err : &own);
 	pthread_mutex_unlock(&mount->lock);
 	return r;
 }
@@ -492,7 +583,9 @@ mount_status_json(struct mount *mount)
 	                 "reloads", (json_int_t)st.reloads, "refused_loads",
 	                 (json_int_t)st.refused_loads);
 	if (json && st.generation) {
-		json_object_set_new(json, "version", json_string(st.version));
+		json_object_set_new(json, "version",
+		                    st.version[0] ? json_string(st.version)
+		                                  : json_null());
 		json_object_set_new(json, "copy", json_string(st.copy));
 	} else if (json) {
 		json_object_set_new(json, "why", json_string(st.why));

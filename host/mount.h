@@ -31,6 +31,7 @@ struct host_offload;
 struct host_plugin;
 struct host_service;
 struct json_t;
+struct load_report;
 struct telemetry;
 struct voice;
 
@@ -42,10 +43,10 @@ struct site {
 	struct telemetry *telemetry;
 	struct host_offload *offload;
 	const char *program; /* for trials; NULL: this program */
-	int start_ms;        /* for start(), in the trial and in earnest */
-	int drain_ms;        /* for the requests of an old generation */
+	atomic_int start_ms; /* for start(), in the trial and in earnest */
+	atomic_int drain_ms; /* for the requests of an old generation */
 	/* A generation serves now; from the loader's thread. May be NULL. */
-	void (*loaded)(void *arg, const char *plugin, unsigned generation,
+	void (*loaded)(void *arg, const char *plugin, const struct load_report *report,
 	               const char *copy, const char *source);
 	void *arg;
 };
@@ -98,13 +99,19 @@ struct load_order {
 		copy; /* a kept copy, loaded as it is and without a trial; NULL: the configured file */
 	unsigned number;          /* of that copy */
 	struct host_plugin *conf; /* a new section, taken; NULL: as before */
+	/* The code that serves now, again, from its own copy: what the file has become meanwhile stays out. */
+	bool same_code;
+	/* ... and with the settings that it has: nothing but telemetry has changed, so it needs no trial. */
+	bool only_telemetry;
 };
 
 struct load_report {
 	unsigned generation;
 	double copy_ms, try_ms, start_ms, swap_ms, drain_ms;
+	bool is_same_code;
 	bool is_draining; /* the old one still had requests when the report was made */
 	bool is_parked;   /* ... or was parked */
+	bool is_kept;     /* nothing was loaded: only what the host tells of it follows the change */
 };
 
 /* Called once the old one has gone, or after a while during which it has not; from the loader's thread. */

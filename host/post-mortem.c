@@ -155,18 +155,18 @@ kept_set(struct kept *kept, int generation, const char *copy)
 }
 
 void
-crash_plugin_loaded(struct plugin *plugin, int generation, const char *copy,
-                    bool is_reload)
+crash_plugin_loaded(struct plugin *plugin, const struct kept *kept, bool is_reload,
+                    bool is_same_code)
 {
-	if (generation != plugin->current.generation) {
+	if (kept->generation != plugin->current.generation && !is_same_code) {
 		kept_set(&plugin->previous, plugin->current.generation,
 		         plugin->current.copy);
-		kept_set(&plugin->current, generation, copy);
 		plugin->loaded_ms = is_reload ? master_now_ms() : 0;
 	}
-	if (generation > plugin->last_generation)
-		plugin->last_generation = generation;
-	if (is_reload) { /* new code has a history of its own */
+	kept_set(&plugin->current, kept->generation, kept->copy);
+	if (kept->generation > plugin->last_generation)
+		plugin->last_generation = kept->generation;
+	if (is_reload && !is_same_code) { /* new code has a history of its own */
 		set_text(&plugin->failed, NULL);
 		memset(plugin->crashes_ms, 0, sizeof plugin->crashes_ms);
 	}

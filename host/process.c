@@ -112,7 +112,8 @@ on_ready(struct worker *worker)
 		if (old)
 			worker_stop(old);
 	}
-	control_load_missing(process); /* what came while it was starting */
+	apply_catch_up(worker); /* what changed and what came while it was starting */
+	control_load_missing(process);
 	master_check_ready(process->master);
 }
 
@@ -126,7 +127,9 @@ on_loaded(struct worker *worker, const json_t *message)
 	                             : NULL;
 
 	if (plugin && plugin->process == worker->process && generation > 0)
-		crash_plugin_loaded(plugin, generation, copy, worker->ready);
+		crash_plugin_loaded(
+			plugin, &(struct kept){ generation, (char *)(uintptr_t)copy },
+			worker->ready, json_is_true(json_object_get(message, "same_code")));
 }
 
 static void
@@ -196,7 +199,7 @@ on_request(struct worker *worker, const char *what, const json_t *message)
 	if (!strcmp(what, "status")) {
 		control_status(master, on_asked, asked);
 	} else if (!strcmp(what, "reload") && plugin) {
-		control_reload(master, plugin, NULL, on_asked, asked);
+		control_reload(master, plugin, on_asked, asked);
 	} else {
 		json_t *answer = json_pack("{s:s}", "error", "unknown request");
 
@@ -477,6 +480,7 @@ process_start(struct process *process)
 
 	worker->process = process;
 	worker->serial = ++master->last_serial;
+	worker->conf_serial = master->conf_serial;
 	worker->started_ms = master_now_ms();
 	worker->life_fd = -1;
 	worker->crash_fd = memfd_create("cupola-crash", MFD_CLOEXEC);

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "telemetry.h"
-
 #include <errno.h>
-#include <pthread.h>
-#include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,27 +7,10 @@
 
 #include "conf.h"
 #include "log.h"
-#include <otel/logs.h>
+#include "telemetry_priv.h"
 #include <otel/propagation.h>
 
-#define QUOTA_SHARE 2 /* a service may fill one half of a queue */
-
-struct outlet { /* a pipeline and the configuration that it was made from */
-	struct outlet *next;
-	struct otel_config config;
-	struct otel_pipeline *pipeline;
-};
-
-struct telemetry {
-	pthread_mutex_t lock;
-	_Atomic(struct outlet *) outlets; /* added to under lock, only ever grows */
-	/* guarded by lock: */
-	struct voice *voices;
-	struct otel_resource *base; /* detectors, [resource], OTEL_RESOURCE_ATTRIBUTES */
-	bool is_shut_down;
-	/* immutable: */
-	struct voice *host;
-};
+#define END_MS 5000 /* of a pipeline that nobody uses any more */
 
 /* ---- configuration ---- */
 
@@ -64,23 +42,41 @@ telemetry_config(const struct host_telemetry *config, struct otel_config *out)
 	otel_config_from_env(out);
 }
 
-/* Configurations are made from zeroed memory by the same code, so equal ones have equal bytes. */
-static int
-outlet_for(struct telemetry *telemetry, const struct host_telemetry *host,
-           struct outlet **out, struct otel_error *err)
+/*
+ * What the host tells of services goes where [telemetry] says, each record at once: who has asked for a
+ * reload is waiting to see it.
+ */
+static void
+life_config(const struct host_telemetry *config, struct otel_config *out)
 {
-	struct outlet *outlet = calloc(1, sizeof *outlet);
+	telemetry_config(config, out);
+	out->signal[OTEL_SIGNAL_TRACES].exporter = OTEL_EXPORTER_NONE;
+	out->signal[OTEL_SIGNAL_METRICS].exporter = OTEL_EXPORTER_NONE;
+	out->signal[OTEL_SIGNAL_LOGS].processor = OTEL_PROCESSOR_SIMPLE;
+}
+
+/* ---- pipelines ---- */
+
+/* Configurations are made from zeroed memory by the same code, so equal ones have equal bytes. */
+int
+telemetry_outlet(struct telemetry *telemetry, const struct otel_config *config,
+                 struct outlet **out, struct otel_error *err)
+{
+	struct outlet *outlet;
 	int r;
 
-	if (!outlet)
-		return otel_error_set(err, -ENOMEM, "telemetry: out of memory");
-	telemetry_config(host, &outlet->config);
-	for (struct outlet *o = telemetry->outlets; o; o = o->next)
-		if (memcmp(&o->config, &outlet->config, sizeof o->config) == 0) {
-			free(outlet);
-			*out = o;
+	for (outlet = telemetry->outlets; outlet; outlet = outlet->next)
+		if (!outlet->is_ended &&
+		    memcmp(&outlet->config, config, sizeof *config) == 0) {
+			outlet->users++;
+			*out = outlet;
 			return 0;
 		}
+	outlet = calloc(1, sizeof *outlet);
+	if (!outlet)
+		return otel_error_set(err, -ENOMEM, "telemetry: out of memory");
+	outlet->config = *config;
+	outlet->users = 1;
 	r = otel_pipeline_new(&outlet->config, &outlet->pipeline, err);
 	if (r < 0) {
 		free(outlet);
@@ -90,6 +86,24 @@ outlet_for(struct telemetry *telemetry, const struct host_telemetry *host,
 	atomic_store(&telemetry->outlets, outlet);
 	*out = outlet;
 	return 0;
+}
+
+static void *
+end_outlet(void *arg)
+{
+	struct outlet *outlet = arg;
+
+	otel_pipeline_shutdown(outlet->pipeline, END_MS);
+	return NULL;
+}
+
+/* With its last user a pipeline sends what it has and ends, on a thread: a receiver may hang. */
+void
+telemetry_outlet_leave(struct telemetry *telemetry, struct outlet *outlet)
+{
+	if (!outlet || --outlet->users > 0 || telemetry->is_shut_down)
+		return;
+	outlet->is_ended = pthread_create(&outlet->ender, NULL, end_outlet, outlet) == 0;
 }
 
 /* ---- resources ---- */
@@ -158,259 +172,6 @@ detect_base(const struct host_conf *conf, struct otel_resource **out,
 	return 0;
 }
 
-static int
-service_resource(struct telemetry *telemetry, const struct voice *voice,
-                 const char *instance_id, struct otel_resource **out,
-                 struct otel_error *err)
-{
-	struct otel_attribute own[3];
-	struct otel_resource *resource;
-	size_t n = 0;
-	int r;
-
-	own[n++] = OTEL_STR("service.name", voice->name);
-	if (voice->version[0])
-		own[n++] = OTEL_STR("service.version", voice->version);
-	if (instance_id && instance_id[0])
-		own[n++] = OTEL_STR("service.instance.id", instance_id);
-	r = otel_resource_new(own, n, NULL, &resource, err);
-	if (r < 0)
-		return r;
-	r = otel_resource_merge(telemetry->base, resource, out);
-	otel_resource_unref(resource);
-	return r;
-}
-
-/* ---- voices ---- */
-
-static void
-voice_free(struct voice *voice)
-{
-	if (!voice)
-		return;
-	otel_tracer_provider_free(voice->tracers);
-	otel_meter_provider_free(voice->meters);
-	otel_logger_provider_free(voice->loggers);
-	otel_resource_unref(voice->resource);
-	free(voice->name);
-	free(voice->version);
-	free(voice);
-}
-
-/*
- * How much of a queue one service may fill. A batch in any case: a queue is emptied early when it holds one,
- * so with less a busy service alone would lose what could have been sent.
- */
-static int
-quota(const struct otel_signal_config *signal)
-{
-	int share = signal->max_queue / QUOTA_SHARE;
-
-	return share < signal->max_batch ? signal->max_batch : share;
-}
-
-static int
-make_providers(struct voice *voice, const struct otel_config *config,
-               struct otel_error *err)
-{
-	int spans = quota(&config->signal[OTEL_SIGNAL_TRACES]);
-	int logs = quota(&config->signal[OTEL_SIGNAL_LOGS]);
-	int r;
-
-	r = otel_tracer_provider_new(voice->pipeline, voice->resource, NULL, spans,
-	                             &voice->tracers, err);
-	if (r == 0)
-		r = otel_meter_provider_new(voice->pipeline, voice->resource,
-		                            &voice->meters, err);
-	if (r == 0)
-		r = otel_logger_provider_new(voice->pipeline, voice->resource, logs,
-		                             &voice->loggers, err);
-	if (r < 0)
-		return r;
-	voice->http_tracer = voice_tracer(voice, "cupola", PACKAGE_VERSION);
-	voice->http_logger = voice_logger(voice, "cupola", PACKAGE_VERSION);
-	return 0;
-}
-
-static int
-voice_new(struct telemetry *telemetry, const char *name, const char *version,
-          const char *instance_id, const struct outlet *outlet, struct voice **out,
-          struct otel_error *err)
-{
-	struct voice *voice = calloc(1, sizeof *voice);
-	int r = -ENOMEM;
-
-	if (!voice)
-		return otel_error_set(err, r, "out of memory");
-	voice->telemetry = telemetry;
-	voice->refs = 1;
-	voice->pipeline = outlet->pipeline;
-	voice->name = strdup(name);
-	voice->version = strdup(version);
-	if (voice->name && voice->version)
-		r = service_resource(telemetry, voice, instance_id, &voice->resource,
-		                     err);
-	if (r == 0 && !outlet->config.disabled)
-		r = make_providers(voice, &outlet->config, err);
-	if (r < 0) {
-		voice_free(voice);
-		return otel_error_set(err, r, "%s", strerror(-r));
-	}
-	*out = voice;
-	return 0;
-}
-
-/* Locked. One that is there already gets a reference. */
-static int
-find_or_make(struct telemetry *telemetry, const char *name, const char *version,
-             const char *instance_id, const struct host_telemetry *config,
-             struct voice **out, struct otel_error *err)
-{
-	struct outlet *outlet = NULL;
-	int r = outlet_for(telemetry, config, &outlet, err);
-
-	if (r < 0)
-		return r;
-	for (struct voice *voice = telemetry->voices; voice; voice = voice->next)
-		if (voice->pipeline == outlet->pipeline &&
-		    strcmp(voice->name, name) == 0 &&
-		    strcmp(voice->version, version) == 0) {
-			voice->refs++;
-			*out = voice;
-			return 0;
-		}
-	r = voice_new(telemetry, name, version, instance_id, outlet, out, err);
-	if (r < 0)
-		return r;
-	(*out)->next = telemetry->voices;
-	telemetry->voices = *out;
-	return 0;
-}
-
-int
-telemetry_voice(struct telemetry *telemetry, const char *name, const char *version,
-                const char *instance_id, const struct host_telemetry *config,
-                struct voice **out, struct otel_error *err)
-{
-	int r;
-
-	pthread_mutex_lock(&telemetry->lock);
-	r = find_or_make(telemetry, name, version, instance_id, config, out, err);
-	pthread_mutex_unlock(&telemetry->lock);
-	return r < 0 ? otel_error_prefix(err, "telemetry of %s", name), r : 0;
-}
-
-struct voice *
-voice_ref(struct voice *voice)
-{
-	if (voice) {
-		pthread_mutex_lock(&voice->telemetry->lock);
-		voice->refs++;
-		pthread_mutex_unlock(&voice->telemetry->lock);
-	}
-	return voice;
-}
-
-void
-voice_unref(struct voice *voice)
-{
-	struct telemetry *telemetry = voice ? voice->telemetry : NULL;
-	bool last;
-
-	if (!voice)
-		return;
-	pthread_mutex_lock(&telemetry->lock);
-	last = --voice->refs == 0;
-	for (struct voice **p = &telemetry->voices; last && *p; p = &(*p)->next)
-		if (*p == voice) {
-			*p = voice->next;
-			break;
-		}
-	pthread_mutex_unlock(&telemetry->lock);
-	if (last)
-		voice_free(voice);
-}
-
-static struct otel_scope_data
-scope_of(const char *name, const char *version)
-{
-	return (struct otel_scope_data){ .name = name,
-		                         .version = version,
-		                         .schema_url = "" };
-}
-
-struct otel_meter *
-voice_meter(struct voice *voice, const char *scope, const char *version)
-{
-	struct otel_scope_data data = scope_of(scope, version);
-
-	return voice && voice->meters ? otel_meter_provider_meter(voice->meters, &data)
-	                              : NULL;
-}
-
-struct otel_tracer *
-voice_tracer(struct voice *voice, const char *scope, const char *version)
-{
-	struct otel_scope_data data = scope_of(scope, version);
-
-	return voice && voice->tracers
-	               ? otel_tracer_provider_tracer(voice->tracers, &data)
-	               : NULL;
-}
-
-struct otel_logger *
-voice_logger(struct voice *voice, const char *scope, const char *version)
-{
-	struct otel_scope_data data = scope_of(scope, version);
-
-	return voice && voice->loggers
-	               ? otel_logger_provider_logger(voice->loggers, &data)
-	               : NULL;
-}
-
-void
-voice_tell(struct voice *voice, int severity, const char *event, unsigned generation,
-           const char *fmt, ...)
-{
-	struct otel_attribute attributes[] = { OTEL_INT("cupola.generation",
-		                                        generation) };
-	struct otel_log_record record = { .severity = severity,
-		                          .attributes = attributes,
-		                          .n_attributes = generation ? 1 : 0 };
-	char text[1024], name[64];
-	va_list ap;
-
-	if (!voice || !voice->http_logger)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	snprintf(name, sizeof name, "cupola.service.%s", event);
-	record.body = otel_value_string(text);
-	record.event_name = name;
-	otel_logger_emit(voice->http_logger, &record);
-}
-
-void
-voice_tell_crash(struct voice *voice, const char *text)
-{
-	size_t first = text ? strcspn(text, "\n") : 0;
-	struct otel_attribute attributes[] = {
-		OTEL_STRN("exception.message", text, first),
-		OTEL_STR("exception.stacktrace", text),
-	};
-	const struct otel_log_record record = {
-		.severity = OTEL_FATAL,
-		.event_name = "cupola.service.crashed",
-		.body = otel_value_string_n(text, first),
-		.attributes = attributes,
-		.n_attributes = 2,
-	};
-
-	if (voice && voice->http_logger && text)
-		otel_logger_emit(voice->http_logger, &record);
-}
-
 /* ---- the process's ---- */
 
 static void
@@ -426,20 +187,6 @@ make_uuid(char out[37])
 	         "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
 	         b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11],
 	         b[12], b[13], b[14], b[15]);
-}
-
-static int
-host_voice(struct telemetry *telemetry, const struct host_conf *conf,
-           struct otel_error *err)
-{
-	const char *name = getenv("OTEL_SERVICE_NAME");
-	char instance_id[37];
-
-	make_uuid(instance_id);
-	if (!name || !name[0])
-		name = "cupola";
-	return telemetry_voice(telemetry, name, PACKAGE_VERSION, instance_id,
-	                       &conf->telemetry, &telemetry->host, err);
 }
 
 /* OTEL_PROPAGATORS wins over the file. */
@@ -462,6 +209,76 @@ log_diagnostic(int level, const char *message, void *userdata)
 	host_log(level, "telemetry: %s", message);
 }
 
+/* What a configuration comes to, before anything is changed. */
+struct setting {
+	struct otel_resource *base;
+	struct outlet *life;
+};
+
+static int
+prepare(struct telemetry *telemetry, const struct host_conf *conf,
+        struct setting *setting, struct otel_error *err)
+{
+	struct otel_config config;
+	int r = use_propagators(conf, err);
+
+	if (r == 0)
+		r = detect_base(conf, &setting->base, err);
+	if (r < 0)
+		return r;
+	life_config(&conf->telemetry, &config);
+	if (config.disabled ||
+	    config.signal[OTEL_SIGNAL_LOGS].exporter == OTEL_EXPORTER_NONE)
+		return 0;
+	return telemetry_outlet(telemetry, &config, &setting->life, err);
+}
+
+/* Locked. With the new base and life, and then a host's voice of them; or as it was. */
+static int
+change(struct telemetry *telemetry, const struct host_conf *conf, struct voice **old,
+       struct otel_error *err)
+{
+	struct setting before = { telemetry->base, telemetry->life },
+		       after = { NULL, NULL };
+	const char *name = getenv("OTEL_SERVICE_NAME");
+	struct voice *host = NULL;
+	int r = prepare(telemetry, conf, &after, err);
+
+	if (r == 0) {
+		telemetry->base = after.base;
+		telemetry->life = after.life;
+		telemetry->era++;
+		r = telemetry_find_voice(telemetry, name && name[0] ? name : "cupola",
+		                         PACKAGE_VERSION, telemetry->instance_id,
+		                         &conf->telemetry, &host, err);
+	}
+	if (r < 0) {
+		telemetry->base = before.base;
+		telemetry->life = before.life;
+		before = after;
+	} else {
+		*old = telemetry->host;
+		telemetry->host = host;
+	}
+	telemetry_outlet_leave(telemetry, before.life);
+	otel_resource_unref(before.base);
+	return r;
+}
+
+int
+telemetry_configure(struct telemetry *telemetry, const struct host_conf *conf,
+                    struct otel_error *err)
+{
+	struct voice *old = NULL;
+	int r;
+
+	pthread_mutex_lock(&telemetry->lock);
+	r = change(telemetry, conf, &old, err);
+	pthread_mutex_unlock(&telemetry->lock);
+	voice_unref(old);
+	return r;
+}
+
 int
 telemetry_new(const struct host_conf *conf, struct telemetry **out,
               struct otel_error *err)
@@ -472,12 +289,9 @@ telemetry_new(const struct host_conf *conf, struct telemetry **out,
 	if (!telemetry)
 		return otel_error_set(err, -ENOMEM, "telemetry: out of memory");
 	pthread_mutex_init(&telemetry->lock, NULL);
+	make_uuid(telemetry->instance_id);
 	otel_set_diagnostics(log_diagnostic, NULL);
-	r = use_propagators(conf, err);
-	if (r == 0)
-		r = detect_base(conf, &telemetry->base, err);
-	if (r == 0)
-		r = host_voice(telemetry, conf, err);
+	r = telemetry_configure(telemetry, conf, err);
 	if (r < 0) {
 		telemetry_free(telemetry);
 		return r;
@@ -555,7 +369,9 @@ telemetry_shutdown(struct telemetry *telemetry, int timeout_ms)
 		n++;
 	endings = calloc(n + 1, sizeof *endings);
 	for (struct outlet *outlet = telemetry->outlets; endings && outlet;
-	     outlet = outlet->next, i++) {
+	     outlet = outlet->next) {
+		if (outlet->is_ended)
+			continue;
 		endings[i] = (struct ending){ .pipeline = outlet->pipeline,
 			                      .timeout_ms = timeout_ms };
 		if (pthread_create(&endings[i].thread, NULL, shut_down_one,
@@ -563,6 +379,7 @@ telemetry_shutdown(struct telemetry *telemetry, int timeout_ms)
 			shut_down_one(&endings[i]);
 			endings[i].pipeline = NULL;
 		}
+		i++;
 	}
 	pthread_mutex_unlock(&telemetry->lock);
 	for (size_t j = 0; j < i; j++)
@@ -582,6 +399,8 @@ telemetry_free(struct telemetry *telemetry)
 	voice_unref(telemetry->host);
 	while ((outlet = telemetry->outlets)) {
 		telemetry->outlets = outlet->next;
+		if (outlet->is_ended)
+			pthread_join(outlet->ender, NULL);
 		otel_pipeline_free(outlet->pipeline);
 		free(outlet);
 	}

@@ -23,12 +23,15 @@
 
 struct host_conf;
 struct host_telemetry;
+struct outlet;
 struct telemetry;
 
 struct voice {
 	struct telemetry *telemetry; /* borrowed */
 	struct voice *next;
-	unsigned refs;                  /* guarded by the telemetry's lock */
+	unsigned refs; /* guarded by the telemetry's lock */
+	unsigned era;  /* of the configuration that it was made by */
+	struct outlet *outlet, *life_outlet;
 	char *name, *version;           /* version: "" while it is unknown */
 	struct otel_pipeline *pipeline; /* borrowed from the telemetry */
 	struct otel_resource *resource;
@@ -36,9 +39,11 @@ struct voice {
 	struct otel_tracer_provider *tracers;
 	struct otel_meter_provider *meters;
 	struct otel_logger_provider *loggers;
-	/* Scope `cupola`: what the host says about the service. */
+	struct otel_logger_provider
+		*life_loggers; /* NULL: [telemetry] sends no records */
+	/* Scope `cupola`: what the host says about the service's requests, and about its life. */
 	struct otel_tracer *http_tracer;
-	struct otel_logger *http_logger;
+	struct otel_logger *http_logger, *life_logger;
 };
 
 /* `conf` is copied as far as it is needed. 0 or a negative errno. Starts threads: after crash_setup(). [any] */
@@ -64,16 +69,40 @@ struct otel_tracer *voice_tracer(struct voice *voice, const char *scope,
 struct otel_logger *voice_logger(struct voice *voice, const char *scope,
                                  const char *version);
 
-/* The host's own. Borrowed. */
+/*
+ * Another [telemetry] or [resource]: what is made from now on follows it, what is there stays as it was. The
+ * host's voice is another one afterwards, so close its meters before. 0, or a negative errno and no change.
+ * Where telemetry_host_voice is used.
+ */
+OTEL_MUST_USE int telemetry_configure(struct telemetry *telemetry,
+                                      const struct host_conf *conf,
+                                      struct otel_error *err);
+
+/* The host's own. Borrowed until telemetry_configure. */
 struct voice *telemetry_host_voice(struct telemetry *telemetry);
 
+/* ---- telemetry-tell.c: what the host says about a service ---- */
+
 /*
- * The life of a service, told under its own Resource even when it is dark: `event` is "loaded", "reloaded",
- * "refused", "crashed", "unloaded"; the record's event name is cupola.service.EVENT. [any]
+ * A record of the service's life, under its own Resource. It goes where [telemetry] sends records, at once,
+ * and so is heard of a service that has no telemetry itself. The event name is cupola.service.EVENT; each
+ * attribute is there when its member is not 0 or NULL.
  */
-OTEL_PRINTF(5, 6)
-void voice_tell(struct voice *voice, int severity, const char *event, unsigned generation,
-                const char *fmt, ...);
+struct voice_event {
+	int severity;
+	const char *
+		event; /* loaded, reloaded, configured, refused, unloaded, crashed, stalled */
+	unsigned generation,
+		previous_generation; /* cupola.generation, cupola.generation.previous */
+	const char *version,
+		*previous_version; /* cupola.version, cupola.version.previous */
+	const char *reason;        /* cupola.reason: code, settings, telemetry */
+};
+
+/* The record's body is the text. NULL voices are fine. [any] */
+OTEL_PRINTF(3, 4)
+void voice_tell(struct voice *voice, const struct voice_event *event, const char *fmt,
+                ...);
 
 /* The same of a crash: the first line of `text` is the record's body, the whole its stack. NULLs are fine. [any] */
 void voice_tell_crash(struct voice *voice, const char *text);

@@ -57,7 +57,7 @@ on_quiet(evutil_socket_t fd, short what, void *arg)
 	struct master *master = watched->watch->master;
 
 	if (!master->stopping && master_plugin(master, watched->plugin))
-		control_reload(master, watched->plugin, NULL, on_reloaded,
+		control_reload(master, watched->plugin, on_reloaded,
 		               xstrdup(watched->plugin));
 }
 

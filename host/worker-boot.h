@@ -20,9 +20,14 @@
  * user reads, so it says what was expected, what was found and what to do.
  *
  * master -> worker
- *	{"id","do":"reload","plugin":NAME[,"conf":{...}]}  from the configured path; conf: a new section
- *	                                        (host_plugin_to_json), NULL: as before. Answer: {"generation":3,
- *	                                        "copy_ms","try_ms","start_ms","swap_ms","drain_ms" ...}
+ *	{"id","do":"reload","plugin":NAME[,"conf":{...}][,"same_code":B][,"only_telemetry":B]}  from the
+ *	                                        configured path; conf: a new section (host_plugin_to_json), NULL:
+ *	                                        as before; the rest as in struct load_order. Answer:
+ *	                                        {"generation":3,"copy_ms","try_ms","start_ms","swap_ms",
+ *	                                        "drain_ms","kept":B ...}
+ *	{"id","do":"configure","conf":{...}}    another host.conf, whole: [telemetry], [resource] and what of
+ *	                                        [host] may change in a running process hold for what is loaded
+ *	                                        after this line; plugins are reloaded one by one. Answer: ok
  *	{"id","do":"load","conf":{...},"sockets":[{...}],"instance_id"}
  *	                                        a plugin that was not there; its sockets come as
  *	                                        SCM_RIGHTS with this line, in the order of "sockets", whose
@@ -37,7 +42,7 @@
  *	{"id":n,"ok":true,"status":{...}}       the answer to the worker's status
  * worker -> master
  *	{"event":"ready"}                       every listener serves (plugins that failed answer 503)
- *	{"event":"loaded","plugin":NAME,"generation":n,"copy":PATH,"source":PATH}
+ *	{"event":"loaded","plugin":NAME,"generation":n,"copy":PATH,"source":PATH,"same_code":B}
  *	                                        that generation serves now; PATH is its kept copy
  *	{"event":"refused","plugin":NAME,"error":TEXT}  it could not be loaded at the start
  *	{"event":"stalled","plugin":NAME,"ms":n,"text":STACK}  for `status`; the worker logs it itself

@@ -73,6 +73,7 @@ struct request {
 	struct worker_socket *sockets;
 	size_t n_sockets;
 	char *instance_id;
+	bool same_code, only_telemetry;
 };
 
 static void
@@ -93,19 +94,21 @@ on_report(void *arg, const struct load_report *report)
 	const struct request *request = arg;
 
 	worker_send(request->worker,
-	            json_pack("{s:I, s:b, s:i, s:f, s:f, s:f, s:f, s:f, s:b, s:b}", "id",
-	                      request->id, "ok", 1, "generation", (int)report->generation,
-	                      "copy_ms", report->copy_ms, "try_ms", report->try_ms,
-	                      "start_ms", report->start_ms, "swap_ms", report->swap_ms,
-	                      "drain_ms", report->drain_ms, "draining",
-	                      (int)report->is_draining, "parked",
-	                      (int)report->is_parked));
+	            json_pack("{s:I, s:b, s:i, s:f, s:f, s:f, s:f, s:f, s:b, s:b, s:b}",
+	                      "id", request->id, "ok", 1, "generation",
+	                      (int)report->generation, "copy_ms", report->copy_ms,
+	                      "try_ms", report->try_ms, "start_ms", report->start_ms,
+	                      "swap_ms", report->swap_ms, "drain_ms", report->drain_ms,
+	                      "draining", (int)report->is_draining, "parked",
+	                      (int)report->is_parked, "kept", (int)report->is_kept));
 }
 
 static void
 load(struct request *request, struct mount *mount)
 {
-	struct load_order order = { .conf = request->conf };
+	struct load_order order = { .conf = request->conf,
+		                    .same_code = request->same_code,
+		                    .only_telemetry = request->only_telemetry };
 	struct otel_error err = OTEL_ERROR_INIT;
 
 	request->conf = NULL; /* taken */
@@ -162,7 +165,10 @@ unload(struct worker *worker, struct mounted *mounted)
 	worker_unlisten(mounted);
 	r = mount_stop(mounted->mount, worker->site.drain_ms);
 	if (r == 0) {
-		voice_tell(voice, OTEL_INFO, "unloaded", 0, "unloaded");
+		voice_tell(voice,
+		           &(struct voice_event){ .severity = OTEL_INFO,
+		                                  .event = "unloaded" },
+		           "unloaded");
 		host_log_about(HOST_INFO, mounted->mount->name, "unloaded");
 	}
 	voice_unref(voice);
@@ -225,6 +231,9 @@ start_request(struct worker *worker, const json_t *message, json_int_t id,
 	}
 	request->worker = worker;
 	request->id = id;
+	request->same_code = json_is_true(json_object_get(message, "same_code"));
+	request->only_telemetry = json_is_true(
+		json_object_get(message, "only_telemetry"));
 	if (json_is_object(conf))
 		r = host_plugin_from_json(conf, &request->conf, &err);
 	if (r == 0 && sockets)
@@ -239,6 +248,48 @@ start_request(struct worker *worker, const json_t *message, json_int_t id,
 		return;
 	answer_error(worker, id, err.message[0] ? err.message : strerror(-r));
 	request_free(request);
+}
+
+/* ---- another configuration ---- */
+
+/* Here and not by a job: what is asked for next holds by it. */
+static int
+configure(struct worker *worker, const json_t *json, struct otel_error *err)
+{
+	struct host_conf *conf = NULL, **confs;
+	int r = host_conf_from_json(json, &conf, err);
+
+	if (r < 0)
+		return r;
+	confs = reallocarray(worker->confs, worker->n_confs + 1,
+	                     sizeof(struct host_conf *));
+	if (confs)
+		worker->confs = confs;
+	otel_meter_close(worker->meter); /* of the host's voice, which becomes another */
+	r = confs ? telemetry_configure(worker->telemetry, conf, err)
+	          : otel_error_set(err, -ENOMEM, "out of memory");
+	worker->meter = worker_metrics_start(worker);
+	if (r < 0) {
+		host_conf_free(conf);
+		return r;
+	}
+	worker->confs[worker->n_confs++] = conf;
+	atomic_store(&worker->conf, conf);
+	atomic_store(&worker->site.start_ms, (int)conf->start_timeout_ms);
+	atomic_store(&worker->site.drain_ms, (int)conf->grace_ms);
+	host_log_change(conf->log_level, conf->log_format);
+	return 0;
+}
+
+static void
+do_configure(struct worker *worker, const json_t *message, json_int_t id)
+{
+	struct otel_error err = OTEL_ERROR_INIT;
+
+	if (configure(worker, json_object_get(message, "conf"), &err) < 0)
+		answer_error(worker, id, err.message);
+	else
+		worker_send(worker, json_pack("{s:I, s:b}", "id", id, "ok", 1));
 }
 
 /* ---- status ---- */
@@ -366,7 +417,7 @@ on_message(struct host_channel *channel, json_t *message, void *arg)
 	struct worker *worker = arg;
 	const char *what = json_string_value(json_object_get(message, "do"));
 	json_int_t id = json_integer_value(json_object_get(message, "id"));
-	json_int_t grace_ms = worker->conf->grace_ms;
+	json_int_t grace_ms = atomic_load(&worker->conf)->grace_ms;
 
 	if (!what) {
 		on_answer(worker, id, message);
@@ -380,6 +431,8 @@ on_message(struct host_channel *channel, json_t *message, void *arg)
 		start_status(worker, id);
 	} else if (atomic_load(&worker->is_stopping)) {
 		answer_error(worker, id, "this process is stopping");
+	} else if (strcmp(what, "configure") == 0) {
+		do_configure(worker, message, id);
 	} else if (strcmp(what, "reload") == 0) {
 		start_request(worker, message, id, do_reload);
 	} else if (strcmp(what, "load") == 0) {
@@ -414,7 +467,7 @@ on_term(evutil_socket_t fd, short what, void *arg)
 	struct worker *worker = arg;
 
 	if (!atomic_load(&worker->is_stopping))
-		worker_finish(worker, (int)worker->conf->grace_ms, false);
+		worker_finish(worker, (int)atomic_load(&worker->conf)->grace_ms, false);
 }
 
 int

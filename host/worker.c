@@ -186,12 +186,13 @@ start_plugins(struct worker *worker, struct otel_error *err)
 }
 
 static void
-on_loaded(void *arg, const char *plugin, unsigned generation, const char *copy,
-          const char *source)
+on_loaded(void *arg, const char *plugin, const struct load_report *report,
+          const char *copy, const char *source)
 {
-	worker_send(arg, json_pack("{s:s, s:s, s:i, s:s, s:s}", "event", "loaded",
-	                           "plugin", plugin, "generation", (int)generation,
-	                           "copy", copy, "source", source));
+	worker_send(arg, json_pack("{s:s, s:s, s:i, s:s, s:s, s:b}", "event", "loaded",
+	                           "plugin", plugin, "generation",
+	                           (int)report->generation, "copy", copy, "source",
+	                           source, "same_code", (int)report->is_same_code));
 }
 
 /* ---- starting ---- */
@@ -438,6 +439,9 @@ tear_down(struct worker *worker)
 	}
 	host_offload_free(worker->offload);
 	telemetry_free(worker->telemetry);
+	for (size_t i = 0; i < worker->n_confs; i++)
+		host_conf_free(worker->confs[i]);
+	free(worker->confs);
 	host_loop_free(worker->control);
 	free(worker->servings);
 	free(worker->loops);
@@ -458,11 +462,10 @@ inherit(const struct worker_boot *boot)
 int
 worker_main(struct worker_boot *boot)
 {
-	struct worker worker = { .boot = boot,
-		                 .conf = boot->conf,
-		                 .started_ns = host_now_ns() };
+	struct worker worker = { .boot = boot, .started_ns = host_now_ns() };
 	struct otel_error err = OTEL_ERROR_INIT;
 
+	atomic_init(&worker.conf, boot->conf);
 	pthread_mutex_init(&worker.lock, NULL);
 	host_log_setup(boot->process, boot->conf->log_level, boot->conf->log_format);
 	signal(SIGINT,

@@ -56,7 +56,10 @@ struct mounted {
 
 struct worker {
 	struct worker_boot *boot; /* borrowed */
-	const struct host_conf *conf;
+	/* Every one that it has had stays to the end, so who has read the pointer may go on reading. */
+	_Atomic(const struct host_conf *) conf;
+	struct host_conf **confs; /* [control]: those that came after the boot's */
+	size_t n_confs;
 	uint64_t started_ns;
 	struct host_loop *control;
 	/* [control]: */

@@ -155,6 +155,7 @@ SVC_PLUGIN = {
 	SVC_ABI,
 	.name = "station",
 	.version = PACKAGE_VERSION,
+	.flags = SVC_STATEFUL, /* what it has received */
 	.keys = keys,
 	.start = station_start,
 	.handle = station_handle,

@@ -64,11 +64,11 @@ section(const char *name)
 }
 
 static void
-on_loaded(void *arg, const char *plugin, unsigned generation, const char *copy,
-          const char *source)
+on_loaded(void *arg, const char *plugin, const struct load_report *loaded,
+          const char *copy, const char *source)
 {
 	n_loaded++;
-	last_loaded = generation;
+	last_loaded = loaded->generation;
 	ck_assert_str_eq(plugin, "good");
 	ck_assert_int_eq(access(copy, R_OK), 0);
 }

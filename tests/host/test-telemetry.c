@@ -6,6 +6,7 @@
 #include "check-main.h"
 #include "conf.h"
 #include "telemetry.h"
+#include <otel/logs.h>
 #include <otel/propagation.h>
 
 static char type_s[] = "none", where[] = "test";
@@ -236,7 +237,8 @@ START_TEST(one_service_may_always_fill_a_batch)
 	start();
 	voice = voice_of("gateway", "1", &conf.telemetry);
 	for (int i = 0; i < 8; i++)
-		voice_tell(voice, OTEL_INFO, "loaded", 1, "one of eight");
+		otel_logger_emit(voice->http_logger,
+		                 &(struct otel_log_record){ .severity = OTEL_INFO });
 	telemetry_stats(telemetry, OTEL_SIGNAL_LOGS, &stats);
 	ck_assert_uint_eq(stats.dropped_queue, 0);
 	voice_unref(voice);
@@ -252,7 +254,9 @@ START_TEST(a_disabled_sdk_gives_handles_that_do_nothing)
 	voice = voice_of("gateway", "1", &conf.telemetry);
 	ck_assert_ptr_null(voice_meter(voice, "gateway", "1"));
 	ck_assert_ptr_null(voice_tracer(voice, "gateway", "1"));
-	voice_tell(voice, OTEL_INFO, "loaded", 1, "nobody hears it");
+	voice_tell(voice,
+	           &(struct voice_event){ .severity = OTEL_INFO, .event = "loaded" },
+	           "nobody hears it");
 	voice_tell_crash(voice, "nor this");
 	voice_unref(voice);
 }

@@ -8,7 +8,7 @@ FORCE:
 check_DATA += stage/.stamp
 CLEANFILES += stage.log
 INTEGRATION_TESTS = %D%/test-application.py %D%/test-reload.py %D%/test-crash.py %D%/test-harm.py \
-	%D%/test-master.py %D%/test-card.py
+	%D%/test-master.py %D%/test-card.py %D%/test-apply.py
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
 EXTRA_DIST += %D%/cupola.py %D%/load.py
 if HAVE_PYTHON3

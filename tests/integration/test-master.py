@@ -402,7 +402,7 @@ def test_what_all_processes_share_replaces_them_without_losing_a_request():
     it = host(ONE)
     with it:
         pid = it.plugin("one")["pid"]
-        it.write(ONE.replace("traces = none", "traces = console"))
+        it.write(ONE.replace("[host]", "[host]\nfiber_stack = 512k"))
         it.process.send_signal(signal.SIGHUP)
         cupola.until(lambda: it.get("one", "/").status == 200 and it.plugin("one")["pid"] not in (None, pid), "the new process")
         cupola.until(lambda: not os.path.exists(f"/proc/{pid}"), "the old process's end")
@@ -441,7 +441,7 @@ def test_a_process_without_plugins_ends_with_the_others():
     it = host(ONE + "[plugin two]\nlisten = 127.0.0.1:0\nprocess = second\n", names=("one", "two"))
     with it:
         before = children(it)
-        it.write(ONE.replace("traces = none", "traces = console"))
+        it.write(ONE.replace("[host]", "[host]\nfiber_stack = 512k"))
         applied(it, "every process is replaced")
         cupola.until(lambda: not before & children(it), "the old processes' end")
         cupola.until(lambda: it.plugin("one")["state"] == "serving", "the new process")
@@ -452,7 +452,7 @@ def test_another_file_is_loaded_when_every_process_is_replaced():
     it = host(ONE)
     with it:
         cupola.compile_plugin(SERVICE.replace('"default"', '"other"'), it.dir + "/other.so", defines=['NAME="one"'])
-        it.write(ONE.replace("traces = none", "traces = console") + "path = @DIR@/other.so\n")
+        it.write(ONE.replace("[host]", "[host]\nfiber_stack = 512k") + "path = @DIR@/other.so\n")
         applied(it, "every process is replaced")
         answers(it, "one", "other")
 
@@ -578,12 +578,14 @@ def test_a_long_message_of_other_letters_arrives():
         shutil.rmtree(os.path.dirname(folder))
 
 
-def test_all_plugins_are_reloaded_without_a_name():
+def test_what_was_built_anew_is_reloaded_without_a_name():
     it = host(ONE + "[plugin two]\nlisten = 127.0.0.1:0\nprocess = second\n", names=("one", "two"))
     with it:
+        cupola.compile_plugin(SERVICE.replace('"default"', '"other"'), it.dir + "/two.so", defines=['NAME="two"'])
         done = it.command("reload")
         assert done.returncode == 0, done.stderr
-        assert re.search(r"^one: generation 2", done.stdout, re.M) and re.search(r"^two: generation 2", done.stdout, re.M)
+        assert re.match(r"two: generation 2", done.stdout) and len(done.stdout.splitlines()) == 1, done.stdout
+        answers(it, "two", "other")
 
 
 # ---- new services ----

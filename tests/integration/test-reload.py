@@ -168,7 +168,7 @@ def test_a_stop_ends_what_takes_longer_than_the_grace():
     with start() as host:
         host.write(CONFIG.replace("workers = 2", "workers = 2\ngrace = 1s"))
         host.process.send_signal(signal.SIGHUP)
-        cupola.until(lambda: host.log().count("process main is ready") == 2, "the new grace")
+        cupola.until(lambda: "the difference is applied" in host.log(), "the new grace")
         port = host.port("counting")
         with Load(port, connections=1, path="/?ms=60000") as slow:
             cupola.until(lambda: host.plugin("counting")["in_flight"] == 1, "a request in flight")

@@ -63,6 +63,11 @@ struct json_t; /* jansson's */
 #define SVC_CONCURRENT (1u << 0)
 /* The handler starts when the head is there and reads the body by svc_request_read(). */
 #define SVC_STREAM_BODY (1u << 1)
+/*
+ * It holds what a reload would lose, so it is reloaded when somebody asks for it by its name or changes its
+ * own settings, and goes on as it is when [telemetry] or [resource] change.
+ */
+#define SVC_STATEFUL (1u << 2)
 
 enum svc_key_type {
 	SVC_STRING,
