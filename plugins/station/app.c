@@ -117,6 +117,14 @@ page(struct station *station, struct svc_request *req)
 		return views_traces(req, station->store);
 	if (!strcmp(path, "/api/services"))
 		return views_services(req, station->store);
+	if (!strcmp(path, "/api/resources"))
+		return views_resources(req, station->store);
+	if (!strcmp(path, "/api/lifecycle"))
+		return views_lifecycle(req, station->store);
+	if (!strcmp(path, "/api/logs/counts"))
+		return views_log_counts(req, station->store);
+	if (!strcmp(path, "/api/metrics"))
+		return views_metrics(req, station->store);
 	if (!strcmp(path, "/api/status"))
 		return views_status(req, station->store, station->receiver,
 		                    station->forward);

@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
+#include "filter.h"
 #include "otlp-json.h"
 #include "otlp.h"
 
-#define LIMIT_DEFAULT 1000
-#define LIMIT_MAX     100000
-#define FOLLOW_STEP   10000 /* items in one line of JSON at most */
-
-uint64_t
-station_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
+#define FOLLOW_STEP 10000 /* items in one line of JSON at most */
 
 /* ---- writing OTLP/JSON ---- */
 
@@ -87,138 +74,6 @@ query_write(struct buf *buf, int signal, const struct store_item **items, size_t
 	buf_puts(buf, n ? "]}]}]}" : "]}");
 }
 
-/* ---- parameters ---- */
-
-bool
-query_id(const char *text, uint8_t *id, size_t len)
-{
-	if (strlen(text) != 2 * len || strspn(text, "0123456789abcdefABCDEF") != 2 * len)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		char pair[3] = { text[2 * i], text[2 * i + 1], '\0' };
-
-		id[i] = (uint8_t)strtoul(pair, NULL, 16);
-	}
-	return true;
-}
-
-int
-query_since(const char *text, uint64_t now_unix_ns, uint64_t *unix_ns)
-{
-	double number, back;
-	char *unit;
-
-	errno = 0;
-	number = strtod(text, &unit);
-	if (unit == text || errno || number < 0 || !(number < 1e19))
-		return -EINVAL;
-	if (!*unit) { /* seconds, milliseconds or nanoseconds, told apart by their size */
-		*unix_ns = number < 1e11   ? (uint64_t)(number * 1e9)
-		           : number < 1e15 ? (uint64_t)(number * 1e6)
-		                           : strtoull(text, NULL, 10);
-		return 0;
-	}
-	if (!strcmp(unit, "ms"))
-		back = number * 1e6;
-	else if (!strcmp(unit, "s"))
-		back = number * 1e9;
-	else if (!strcmp(unit, "m"))
-		back = number * 60e9;
-	else if (!strcmp(unit, "h"))
-		back = number * 3600e9;
-	else
-		return -EINVAL;
-	*unix_ns = back < (double)now_unix_ns ? now_unix_ns - (uint64_t)back : 0;
-	return 0;
-}
-
-struct filter {
-	int signal;
-	bool whole_traces, follow;
-	const char *service, *name, *text;
-	unsigned min_severity;
-	bool has_trace, has_span;
-	uint8_t trace_id[16], span_id[8];
-	uint64_t since;
-	size_t limit;
-};
-
-/* Returns NULL, or the sentence that says what is wrong. */
-static const char *
-filter_read(struct svc_request *req, struct filter *f)
-{
-	const char *text;
-	char *end;
-
-	f->limit = LIMIT_DEFAULT;
-	f->service = svc_query(req, "service");
-	f->name = svc_query(req, "name");
-	f->text = svc_query(req, "q");
-	text = svc_query(req, "severity");
-	f->min_severity = text ? (unsigned)strtoul(text, &end, 10) : 0;
-	if (text && (!*text || *end || f->min_severity > 24))
-		return "severity: expected a severity number from 0 to 24\n";
-	text = svc_query(req, "trace_id");
-	f->has_trace = text != NULL;
-	if (text && !query_id(text, f->trace_id, 16))
-		return "trace_id: expected 32 hexadecimal digits\n";
-	text = svc_query(req, "span_id");
-	f->has_span = text != NULL;
-	if (text && !query_id(text, f->span_id, 8))
-		return "span_id: expected 16 hexadecimal digits\n";
-	text = svc_query(req, "since");
-	if (text && query_since(text, station_now(), &f->since) < 0)
-		return "since: expected a duration such as 90s, 5m or 1h, or a Unix time\n";
-	text = svc_query(req, "limit");
-	if (text) {
-		f->limit = strtoul(text, &end, 10);
-		if (!*text || *end || !f->limit || f->limit > LIMIT_MAX)
-			return "limit: expected a number from 1 to 100000\n";
-	}
-	text = svc_query(req, "follow");
-	if (text && strcmp(text, "true") && strcmp(text, "false"))
-		return "follow: expected true or false\n";
-	f->follow = text && !strcmp(text, "true");
-	return NULL;
-}
-
-/*
- * Whether the text is in a string of the message, whatever the case. Protobuf keeps strings as they are,
- * so its bytes are searched without unpacking them.
- */
-static bool
-has_text(const struct store_item *item, const char *text)
-{
-	const char *bytes = (const char *)item->bytes;
-	int low = tolower((unsigned char)*text), high = toupper((unsigned char)*text);
-	size_t n = strlen(text);
-
-	for (size_t i = 0; n && i + n <= item->len; i++)
-		if ((item->bytes[i] == low || item->bytes[i] == high) &&
-		    !strncasecmp(bytes + i, text, n))
-			return true;
-	return !n;
-}
-
-static bool
-matches(const struct filter *f, const struct store_item *item)
-{
-	if (item->signal == STORE_LOGS && item->status < f->min_severity)
-		return false;
-	if (item->arrived_unix_ns < f->since)
-		return false;
-	if (f->service && strcmp(item->owner->service->name, f->service) != 0)
-		return false;
-	if (f->name && strcmp(item->name, f->name) != 0)
-		return false;
-	if (f->has_trace &&
-	    (!item->trace || memcmp(item->trace->id, f->trace_id, 16) != 0))
-		return false;
-	if (f->has_span && memcmp(item->span_id, f->span_id, 8) != 0)
-		return false;
-	return !f->text || has_text(item, f->text);
-}
-
 /* ---- choosing ---- */
 
 struct chosen {
@@ -250,7 +105,7 @@ any_matches(const struct filter *f, const struct store_trace *trace)
 	const struct store_item *span;
 
 	TAILQ_FOREACH (span, &trace->spans, in_trace)
-		if (matches(f, span))
+		if (filter_matches(f, span))
 			return true;
 	return false;
 }
@@ -290,7 +145,7 @@ choose_newest(const struct filter *f, const struct store *store, struct chosen *
 		                                                        : &trace->logs;
 
 		TAILQ_FOREACH_REVERSE(item, in, store_items, in_trace)
-		if (c->n < f->limit && matches(f, item))
+		if (c->n < f->limit && filter_matches(f, item))
 			choose(c, item);
 		return;
 	}
@@ -298,7 +153,7 @@ choose_newest(const struct filter *f, const struct store *store, struct chosen *
 	{
 		if (c->n == f->limit || item->arrived_unix_ns < f->since)
 			break;
-		if (matches(f, item))
+		if (filter_matches(f, item))
 			choose(c, item);
 	}
 }
@@ -318,7 +173,7 @@ choose_next(const struct filter *f, const struct store *store, uint64_t *after,
 		if (item->seq <= *after)
 			continue;
 		*after = item->seq;
-		if (matches(f, item))
+		if (filter_matches(f, item))
 			choose(c, item);
 	}
 }

@@ -14,6 +14,7 @@
 #include "query.h"
 
 #define MAX_ERRORS   32
+#define MAX_NAMES    8
 #define OFFLOAD_FROM ((size_t)64 << 10) /* bytes worth a thread of their own to decode */
 
 enum protocol { HTTP_PROTOBUF, HTTP_JSON, GRPC, N_PROTOCOLS };
@@ -58,6 +59,8 @@ struct receiver {
 	} counts[STORE_N_SIGNALS][N_PROTOCOLS];
 	struct mistake mistakes[MAX_ERRORS]; /* a ring */
 	uint64_t n_mistakes;
+	char names[MAX_NAMES][200]; /* host:port by which senders reach it, a ring */
+	unsigned n_names;
 };
 
 int
@@ -80,6 +83,17 @@ void
 receiver_free(struct receiver *receiver)
 {
 	free(receiver);
+}
+
+bool
+receiver_is_named(const void *receiver, const char *authority)
+{
+	const struct receiver *r = receiver;
+
+	for (size_t i = 0; i < MAX_NAMES; i++)
+		if (!strcasecmp(r->names[i], authority))
+			return true;
+	return false;
 }
 
 /* ---- what went wrong, for people ---- */
@@ -107,6 +121,17 @@ note_mistake(struct receiver *receiver, struct svc_request *req, const char *tex
 	buf_fini(&where);
 	copy_text(m->agent, sizeof m->agent, agent ? agent : "");
 	copy_text(m->text, sizeof m->text, text);
+}
+
+/* Keeps the name by which the sender knows this receiver. */
+static void
+note_name(struct receiver *receiver, struct svc_request *req)
+{
+	const char *name = svc_header(req, "host");
+
+	if (name && !receiver_is_named(receiver, name))
+		copy_text(receiver->names[receiver->n_names++ % MAX_NAMES],
+		          sizeof receiver->names[0], name);
 }
 
 /* Decodes, stores and passes on. Items taken, or a negative errno with job->err; job is left to be finished. */
@@ -435,6 +460,7 @@ receiver_handle(struct receiver *receiver, struct svc_request *req)
 	bool grpc;
 	int signal = signal_of(req, &grpc);
 
+	note_name(receiver, req);
 	return grpc ? handle_grpc(receiver, req, signal)
 	            : handle_http(receiver, req, signal);
 }

@@ -18,6 +18,8 @@ struct receiver;
 OTEL_MUST_USE int receiver_new(const struct svc_host *host, struct store *store,
                                struct svc_event *arrived, struct forward *forward,
                                struct receiver **out);
+/* Whether something was sent to this host:port; an environment_is_here. */
+bool receiver_is_named(const void *receiver, const char *authority);
 void receiver_free(struct receiver *receiver); /* NULL is fine */
 
 /* Whether this is a path of OTLP, by HTTP or gRPC. */

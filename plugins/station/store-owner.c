@@ -34,18 +34,19 @@ owners_init(struct owners *owners, size_t *bytes)
 
 /* ---- services ---- */
 
+/* The attribute's text; NULL when there is none. */
 static const char *
-service_name(const otlp_resource *resource)
+string_of(const otlp_resource *resource, const char *key)
 {
 	for (size_t i = 0; resource && i < resource->n_attributes; i++) {
 		const otlp_key_value *kv = resource->attributes[i];
 
-		if (!strcmp(kv->key, "service.name") && kv->value &&
+		if (!strcmp(kv->key, key) && kv->value &&
 		    kv->value->value_case ==
 		            OPENTELEMETRY__PROTO__COMMON__V1__ANY_VALUE__VALUE_STRING_VALUE)
 			return kv->value->string_value;
 	}
-	return "";
+	return NULL;
 }
 
 static struct store_service *
@@ -119,13 +120,37 @@ static size_t
 owner_cost(const struct store_owner *owner)
 {
 	return store_cost(owner) + store_cost(owner->resource_json) +
-	       store_cost(owner->scope_json);
+	       store_cost(owner->scope_json) + store_cost(owner->about_json);
 }
 
-/* Takes both texts when it succeeds. */
+static void
+write_about(struct buf *buf, const otlp_resource *resource)
+{
+	static const char *const keys[] = {
+		"service.version",       "service.namespace",
+		"service.instance.id",   "deployment.environment.name",
+		"telemetry.sdk.name",    "telemetry.sdk.version",
+		"telemetry.sdk.language"
+	};
+	const char *comma = "";
+
+	buf_puts(buf, "{");
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		const char *text = string_of(resource, keys[i]);
+
+		if (!text)
+			continue;
+		buf_printf(buf, "%s\"%s\":", comma, keys[i]);
+		buf_json_string(buf, text, strlen(text));
+		comma = ",";
+	}
+	buf_puts(buf, "}");
+}
+
+/* Takes the three texts when it succeeds. */
 static struct store_owner *
 owner_new(struct owners *owners, const char *service, struct buf *resource,
-          struct buf *scope, uint64_t hash)
+          struct buf *scope, struct buf *about, uint64_t hash)
 {
 	struct store_owner *owner = calloc(1, sizeof *owner);
 
@@ -141,9 +166,11 @@ owner_new(struct owners *owners, const char *service, struct buf *resource,
 	owner->serial = ++owners->n_ever;
 	owner->resource_json = resource->data;
 	owner->scope_json = scope->data;
-	resource->data = scope->data = NULL;
+	owner->about_json = about->data;
+	resource->data = scope->data = about->data = NULL;
 	*owners->bytes += owner_cost(owner);
 	LIST_INSERT_HEAD(&owners->buckets[hash & (OWNER_BUCKETS - 1)], owner, bucket);
+	LIST_INSERT_HEAD(&owner->service->owners, owner, of_service);
 	return owner;
 }
 
@@ -151,8 +178,9 @@ struct store_owner *
 owners_get(struct owners *owners, const otlp_resource *resource, const char *resource_url,
            const otlp_scope *scope, const char *scope_url)
 {
-	struct buf r = { 0 }, s = { 0 };
+	struct buf r = { 0 }, s = { 0 }, about = { 0 };
 	struct store_owner *owner = NULL;
+	const char *name;
 	uint64_t hash;
 
 	write_part(&r, "resource", resource ? &resource->base : NULL, resource_url);
@@ -164,8 +192,12 @@ owners_get(struct owners *owners, const otlp_resource *resource, const char *res
 		if (owner->hash == hash && !strcmp(owner->resource_json, r.data) &&
 		    !strcmp(owner->scope_json, s.data))
 			goto out;
-	owner = owner_new(owners, service_name(resource), &r, &s, hash);
+	write_about(&about, resource);
+	name = string_of(resource, "service.name");
+	if (!about.failed)
+		owner = owner_new(owners, name ? name : "", &r, &s, &about, hash);
 out:
+	buf_fini(&about);
 	buf_fini(&r);
 	buf_fini(&s);
 	return owner;
@@ -177,10 +209,12 @@ owners_drop_if_unused(struct owners *owners, struct store_owner *owner)
 	if (owner->n_items)
 		return;
 	LIST_REMOVE(owner, bucket);
+	LIST_REMOVE(owner, of_service);
 	*owners->bytes -= owner_cost(owner);
 	owner->service->n_owners--;
 	service_drop_if_unused(owners, owner->service);
 	free(owner->resource_json);
 	free(owner->scope_json);
+	free(owner->about_json);
 	free(owner);
 }

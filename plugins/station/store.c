@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "activity.h"
+#include "lifecycle.h"
 #include "otlp.h"
 #include "store-owner.h"
 
@@ -26,6 +27,7 @@ struct store {
 	size_t n_buckets;
 	struct store_traces traces;
 	struct store_stats stats;
+	struct lifecycle lifecycle;
 	uint64_t seq;
 };
 
@@ -291,6 +293,9 @@ item_add(struct store *store, struct store_item *item, struct store_owner *owner
 	owner->service->errors += item->signal == STORE_SPANS &&
 	                          item->status == STATUS_ERROR;
 	owner->service->last_unix_ns = item->arrived_unix_ns;
+	owner->last_unix_ns = item->arrived_unix_ns;
+	if (!owner->first_unix_ns)
+		owner->first_unix_ns = item->arrived_unix_ns;
 	TAILQ_INSERT_TAIL(&store->items[item->signal], item, all);
 	if (trace)
 		trace_add(store, trace, item);
@@ -377,7 +382,27 @@ add_log(struct adding *a, const otlp_log *record)
 	item->status = (uint8_t)record->severity_number;
 	if (record->span_id.len == 8)
 		memcpy(item->span_id, record->span_id.data, 8);
+	lifecycle_note(&a->store->lifecycle, a->owner, record, a->now);
 	return item_add(a->store, item, a->owner, &record->trace_id);
+}
+
+static size_t
+count_points(const otlp_metric *metric)
+{
+	switch (metric->data_case) {
+	case OPENTELEMETRY__PROTO__METRICS__V1__METRIC__DATA_GAUGE:
+		return metric->gauge->n_data_points;
+	case OPENTELEMETRY__PROTO__METRICS__V1__METRIC__DATA_SUM:
+		return metric->sum->n_data_points;
+	case OPENTELEMETRY__PROTO__METRICS__V1__METRIC__DATA_HISTOGRAM:
+		return metric->histogram->n_data_points;
+	case OPENTELEMETRY__PROTO__METRICS__V1__METRIC__DATA_EXPONENTIAL_HISTOGRAM:
+		return metric->exponential_histogram->n_data_points;
+	case OPENTELEMETRY__PROTO__METRICS__V1__METRIC__DATA_SUMMARY:
+		return metric->summary->n_data_points;
+	default:
+		return 0;
+	}
 }
 
 static int
@@ -390,6 +415,7 @@ add_metric(struct adding *a, const otlp_metric *metric)
 		return -ENOMEM;
 	item->arrived_unix_ns = item->time_unix_ns = a->now;
 	item->kind = (uint8_t)metric->data_case;
+	item->n_points = (uint32_t)count_points(metric);
 	return item_add(a->store, item, a->owner, NULL);
 }
 
@@ -495,6 +521,12 @@ store_traces(const struct store *store)
 	return &store->traces;
 }
 
+const struct lifecycle *
+store_lifecycle(const struct store *store)
+{
+	return &store->lifecycle;
+}
+
 uint64_t
 store_seq(const struct store *store)
 {
@@ -513,6 +545,7 @@ store_clear(struct store *store)
 	for (int i = 0; i < STORE_N_SIGNALS; i++)
 		while (!TAILQ_EMPTY(&store->items[i]))
 			item_drop(store, TAILQ_FIRST(&store->items[i]));
+	lifecycle_clear(&store->lifecycle);
 	malloc_trim(0); /* what was held may be most of the process */
 }
 

@@ -18,6 +18,7 @@
 #include <otel/error.h>
 
 struct activity;
+struct lifecycle;
 struct store;
 
 enum store_signal { STORE_SPANS, STORE_LOGS, STORE_METRICS, STORE_N_SIGNALS };
@@ -26,6 +27,7 @@ enum store_signal { STORE_SPANS, STORE_LOGS, STORE_METRICS, STORE_N_SIGNALS };
 struct store_service {
 	TAILQ_ENTRY(store_service) all;
 	LIST_ENTRY(store_service) bucket;
+	LIST_HEAD(, store_owner) owners;
 	char *name; /* "" when the resource has none */
 	size_t n_owners;
 	uint64_t held[STORE_N_SIGNALS];
@@ -39,11 +41,14 @@ TAILQ_HEAD(store_services, store_service);
 
 struct store_owner {
 	LIST_ENTRY(store_owner) bucket;
+	LIST_ENTRY(store_owner) of_service;
 	uint64_t hash, serial; /* serial: in the order in which they first came */
 	size_t n_items;
 	struct store_service *service;
 	char *resource_json; /* {"resource":{...},"schemaUrl":"..."} without the braces */
 	char *scope_json;    /* {"scope":{...},"schemaUrl":"..."} without the braces */
+	char *about_json; /* of the resource's attributes those that a list shows: {"service.version":"1.0.0",...} */
+	uint64_t first_unix_ns, last_unix_ns; /* of its arrivals */
 };
 
 struct store_trace;
@@ -60,8 +65,9 @@ struct store_item {
 	uint64_t end_unix_ns; /* spans */
 	uint8_t span_id[8], parent_id[8];
 	uint8_t signal;
-	uint8_t kind;   /* span kind */
-	uint8_t status; /* status code of a span, severity number of a log record */
+	uint8_t kind;      /* span kind */
+	uint8_t status;    /* status code of a span, severity number of a log record */
+	uint32_t n_points; /* of a metric: series that are in it */
 	char *name; /* of a span or metric, the event's name of a log; points behind the bytes */
 	uint32_t len;
 	uint8_t bytes[]; /* the message */
@@ -114,6 +120,8 @@ const struct store_traces *store_traces(const struct store *store);
 struct store_trace *store_trace(const struct store *store, const uint8_t id[16]);
 /* Makes start and end right again after evictions; eviction itself leaves them, for the time it would take. */
 void store_trace_settle(struct store_trace *trace);
+/* What the host told of its plugins: loaded, reloaded, crashed. */
+const struct lifecycle *store_lifecycle(const struct store *store);
 /* The number of the newest item; 0 when nothing has arrived. */
 uint64_t store_seq(const struct store *store);
 void store_get_stats(const struct store *store, struct store_stats *out);

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "activity.h"
 #include "buf.h"
+#include "environment.h"
+#include "lifecycle.h"
 #include "otlp.h"
 #include "query.h"
 
@@ -16,12 +17,11 @@
 #define TRACES_MAX      5000
 #define NAMES_MAX       32     /* services of one trace that are named */
 #define SPANS_READ_MAX  300000 /* while looking for a text, and then the search ends */
-#define SERVICES_MAX    500
 #define EVENTS_PAUSE_MS 200
 #define EVENTS_BEAT_MS  15000 /* a comment now and then, so that a dead page is noticed */
 
-static int
-reply_json(struct svc_request *req, struct buf *buf)
+int
+views_reply(struct svc_request *req, struct buf *buf)
 {
 	int r = buf->failed
 	                ? svc_reply_text(req, 503, "out of memory\n")
@@ -301,58 +301,7 @@ views_traces(struct svc_request *req, struct store *store)
 		more = n < stats.span_traces;
 	buf_printf(&buf, "],\"more\":%s,\"held\":%zu,\"seq\":%" PRIu64 "}",
 	           more ? "true" : "false", stats.span_traces, store_seq(store));
-	return reply_json(req, &buf);
-}
-
-/* ---- services ---- */
-
-static void
-write_activity(struct buf *buf, const struct activity *activity, uint64_t now)
-{
-	static const char *const names[] = { "requests", "failed", "p95Nano" };
-
-	for (int what = 0; what < 3; what++) {
-		buf_printf(buf, ",\"%s\":[", names[what]);
-		for (unsigned ago = ACTIVITY_SLOTS; activity && ago-- > 0;) {
-			struct activity_slot slot = activity_get(activity, now, ago);
-
-			buf_printf(buf, "%" PRIu64 "%s",
-			           what == 0   ? slot.n
-			           : what == 1 ? slot.failed
-			                       : slot.p95_ns,
-			           ago ? "," : "");
-		}
-		buf_puts(buf, "]");
-	}
-}
-
-int
-views_services(struct svc_request *req, const struct store *store)
-{
-	const struct store_service *service;
-	uint64_t now = station_now();
-	struct buf buf = { 0 };
-	size_t n = 0;
-
-	buf_puts(&buf, "{\"services\":[");
-	TAILQ_FOREACH (service, store_services(store), all) {
-		buf_puts(&buf, n++ ? ",{\"name\":" : "{\"name\":");
-		buf_json_string(&buf, service->name, strlen(service->name));
-		buf_printf(&buf,
-		           ",\"spans\":%" PRIu64 ",\"errors\":%" PRIu64
-		           ",\"logs\":%" PRIu64 ",\"metrics\":%" PRIu64
-		           ",\"lastUnixNano\":\"%" PRIu64 "\"",
-		           service->held[STORE_SPANS], service->errors,
-		           service->held[STORE_LOGS], service->held[STORE_METRICS],
-		           service->last_unix_ns);
-		write_activity(&buf, service->activity, now);
-		buf_puts(&buf, "}");
-		if (n == SERVICES_MAX)
-			break;
-	}
-	buf_printf(&buf, "],\"slotSeconds\":%u}",
-	           (unsigned)(ACTIVITY_SLOT_NS / 1000000000u));
-	return reply_json(req, &buf);
+	return views_reply(req, &buf);
 }
 
 /* ---- status and events ---- */
@@ -379,6 +328,8 @@ views_status(struct svc_request *req, const struct store *store,
 		           names[i], s.held[i], s.received[i], s.evicted[i]);
 	buf_puts(&buf, "},\"receiver\":");
 	receiver_write(receiver, &buf);
+	buf_puts(&buf, ",\"environment\":");
+	environment_write(&buf, receiver_is_named, receiver);
 	buf_puts(&buf, ",\"forward\":");
 	if (forward) {
 		buf_printf(&buf,
@@ -391,7 +342,7 @@ views_status(struct svc_request *req, const struct store *store,
 		buf_puts(&buf, "null");
 	}
 	buf_puts(&buf, "}");
-	return reply_json(req, &buf);
+	return views_reply(req, &buf);
 }
 
 static int
@@ -404,9 +355,9 @@ send_event(struct svc_request *req, const struct store *store)
 	store_get_stats(store, &s);
 	buf_printf(&buf,
 	           "data: {\"seq\":%" PRIu64 ",\"spans\":%" PRIu64 ",\"logs\":%" PRIu64
-	           ",\"metrics\":%" PRIu64 "}\n\n",
+	           ",\"metrics\":%" PRIu64 ",\"lifecycle\":%" PRIu64 "}\n\n",
 	           store_seq(store), s.received[STORE_SPANS], s.received[STORE_LOGS],
-	           s.received[STORE_METRICS]);
+	           s.received[STORE_METRICS], store_lifecycle(store)->n);
 	r = buf.failed ? -ENOMEM : svc_reply_write(req, buf.data, buf.len);
 	buf_fini(&buf);
 	return r;

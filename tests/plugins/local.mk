@@ -31,7 +31,8 @@ check_PROGRAMS += %D%/test-station
 TESTS += %D%/test-station
 EXTRA_DIST += tests/data/otlp-examples
 %C%_test_station_SOURCES = %D%/test-station.c plugins/station/buf.c plugins/station/otlp-guard.c \
-	plugins/station/otlp-json.c plugins/station/query.c plugins/station/store.c plugins/station/store-owner.c plugins/station/activity.c
+	plugins/station/otlp-json.c plugins/station/filter.c plugins/station/lifecycle.c plugins/station/query.c plugins/station/store.c \
+	plugins/station/store-owner.c plugins/station/activity.c
 %C%_test_station_CPPFLAGS = $(test_cppflags) -I$(top_srcdir)/plugins/station $(otlp_proto_cppflags) $(JANSSON_CFLAGS)
 %C%_test_station_LDADD = otel/proto/libotlp-proto.la otel/libotel.la $(CHECK_LIBS) $(JANSSON_LIBS) $(PROTOBUFC_LIBS)
 
@@ -74,19 +75,26 @@ TESTS += %D%/test-url
 # The station as a service: app.c is in the test, the rest beside it.
 check_PROGRAMS += %D%/test-station-receive
 TESTS += %D%/test-station-receive
-station_sources = plugins/station/activity.c plugins/station/buf.c plugins/station/decode.c plugins/station/forward.c plugins/station/otlp-guard.c \
-	plugins/station/otlp-json.c plugins/station/query.c plugins/station/receive.c plugins/station/store.c \
-	plugins/station/store-owner.c plugins/station/views.c
+station_sources = plugins/station/activity.c plugins/station/buf.c plugins/station/decode.c plugins/station/environment.c \
+	plugins/station/filter.c plugins/station/forward.c plugins/station/lifecycle.c plugins/station/otlp-guard.c plugins/station/otlp-json.c plugins/station/query.c plugins/station/receive.c plugins/station/store.c \
+	plugins/station/store-owner.c plugins/station/views.c plugins/station/views-services.c plugins/station/views-signals.c
 station_cppflags = $(service_cppflags) -I$(top_srcdir)/plugins/station -I$(top_srcdir)/plugins/web $(otlp_proto_cppflags) $(ZLIB_CFLAGS)
 station_ldadd = plugins/web/libweb.la otel/proto/libotlp-proto.la $(service_ldadd) $(PROTOBUFC_LIBS) $(ZLIB_LIBS)
 %C%_test_station_receive_SOURCES = %D%/test-station-receive.c $(station_sources)
 %C%_test_station_receive_CPPFLAGS = $(station_cppflags) -DSRCDIR='"$(abs_top_srcdir)"'
 %C%_test_station_receive_LDADD = $(station_ldadd)
 
+check_PROGRAMS += %D%/test-station-views
+TESTS += %D%/test-station-views
+%C%_test_station_views_SOURCES = %D%/test-station-views.c $(station_sources)
+%C%_test_station_views_CPPFLAGS = $(station_cppflags) -DSRCDIR='"$(abs_top_srcdir)"'
+%C%_test_station_views_LDADD = $(station_ldadd)
+
 check_PROGRAMS += %D%/test-station-store
 TESTS += %D%/test-station-store
 %C%_test_station_store_SOURCES = %D%/test-station-store.c plugins/station/activity.c plugins/station/buf.c \
-	plugins/station/otlp-json.c plugins/station/query.c plugins/station/store.c plugins/station/store-owner.c
+	plugins/station/otlp-json.c plugins/station/filter.c plugins/station/lifecycle.c plugins/station/query.c plugins/station/store.c \
+	plugins/station/store-owner.c
 %C%_test_station_store_CPPFLAGS = $(station_cppflags)
 %C%_test_station_store_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 %C%_test_station_store_LDADD = $(station_ldadd)

@@ -673,6 +673,8 @@ START_TEST(filters_choose_and_wrong_ones_are_told)
 		{ "/api/telemetry/traces?trace_id=" ID, "\"spanId\"", 2 },
 		{ "/api/telemetry/logs", "\"body\"", 2 },
 		{ "/api/telemetry/logs?severity=13", "\"body\"", 1 },
+		{ "/api/telemetry/logs?severity=warn", "\"body\"", 1 },
+		{ "/api/telemetry/logs?severity=info", "\"body\"", 2 },
 		{ "/api/telemetry/logs?q=KNOWN", "\"body\"", 1 },
 		{ "/api/telemetry/logs?q=nowhere", "\"body\"", 0 },
 		{ "/api/telemetry/logs?trace_id=" ID, "\"body\"", 1 },
@@ -695,7 +697,7 @@ START_TEST(filters_choose_and_wrong_ones_are_told)
 		{ "/api/telemetry/spans?limit=0", "limit: expected a number from 1" },
 		{ "/api/telemetry/spans?limit=1e3", "limit: expected a number from 1" },
 		{ "/api/telemetry/spans?follow=yes", "follow: expected true or false" },
-		{ "/api/telemetry/logs?severity=warn", "severity: expected a severity" },
+		{ "/api/telemetry/logs?severity=loud", "severity: expected a severity" },
 		{ "/api/traces?limit=9000", "limit: expected a number from 1 to 5000" },
 		{ "/api/traces?min_ms=x", "min_ms: expected a number" },
 		{ "/api/traces?errors=maybe", "errors: expected true or false" },
@@ -789,10 +791,10 @@ START_TEST(events_tell_that_something_arrived)
 	ck_assert(!rq->done);
 	ck_assert_str_eq(rq->type, "text/event-stream");
 	ck_assert_str_eq(rq->body,
-	                 "data: {\"seq\":0,\"spans\":0,\"logs\":0,\"metrics\":0}\n\n");
+	                 "data: {\"seq\":0,\"spans\":0,\"logs\":0,\"metrics\":0,\"lifecycle\":0}\n\n");
 	post_json("/v1/traces", SPAN_A);
 	ck_assert_ptr_nonnull(strstr(
-		rq->body, "data: {\"seq\":1,\"spans\":1,\"logs\":0,\"metrics\":0}\n\n"));
+		rq->body, "data: {\"seq\":1,\"spans\":1,\"logs\":0,\"metrics\":0,\"lifecycle\":0}\n\n"));
 	ck_assert_uint_gt(fake.n_slept,
 	                  0); /* so that a storm is told five times a second */
 	fake_cancel(rq);
