@@ -10,12 +10,13 @@ dist_app_DATA = $(app_files)
 dist_appjs_DATA = $(app_js)
 dist_appshared_DATA = $(shared_files)
 
-station_page_files = %D%/station/index.html %D%/station/station.css %D%/station/trace.css %D%/station/icon.svg
+station_page_files = %D%/station/index.html %D%/station/station.css %D%/station/trace.css %D%/station/signals.css %D%/station/icon.svg
 station_page_js = %D%/station/js/main.js %D%/station/js/route.js %D%/station/js/data.js %D%/station/js/otlp.js %D%/station/js/parts.js \
 	%D%/station/js/states.js %D%/station/js/overview.js %D%/station/js/sparkline.js %D%/station/js/traces.js \
 	%D%/station/js/trace.js %D%/station/js/tree.js %D%/station/js/waterfall.js %D%/station/js/span-panel.js \
 	%D%/station/js/logs.js %D%/station/js/metrics.js %D%/station/js/lines.js %D%/station/js/units.js %D%/station/js/chart.js \
-	%D%/station/js/receiver.js
+	%D%/station/js/receiver.js %D%/station/js/crash.js %D%/station/js/histogram.js %D%/station/js/markers.js \
+	%D%/station/js/metric.js %D%/station/js/notices.js %D%/station/js/service.js %D%/station/js/streams.js %D%/station/js/timeline.js
 stationpagedir = $(pkgdatadir)/frontend/station
 stationpagejsdir = $(stationpagedir)/js
 stationpageshareddir = $(stationpagedir)/shared

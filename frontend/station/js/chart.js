@@ -2,11 +2,12 @@
 // A small line chart. lines = [{ label, colour, points: [[ms, value or null], ...] }]; null breaks the line.
 
 import { h, svg } from "../shared/dom.js";
+import { lines as markerLines } from "./markers.js";
 import { formatter } from "./units.js";
 
 const HEIGHT = 168;
 const LEFT = 58;
-const TOP = 10;
+const TOP = 14;
 const BOTTOM = 20;
 const NAMED = 4; // lines that are named at their end; more get a list below
 const NAMES = 172;
@@ -51,7 +52,7 @@ function spread(ends) {
 
 const cut = (text, n) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);
 
-export function chart({ title, detail, lines, unit = "", perSecond = false, whole = false, from, to, width }) {
+export function chart({ name, title, detail, extra, lines, unit = "", perSecond = false, whole = false, from, to, width, service }) {
   const values = lines.flatMap((l) => l.points.map((p) => p[1]).filter((v) => v !== null));
   const low = values.reduce((m, v) => Math.min(m, v), 0);
   const most = values.reduce((m, v) => Math.max(m, v), low);
@@ -72,17 +73,19 @@ export function chart({ title, detail, lines, unit = "", perSecond = false, whol
   const ends = lines.map((l) => ({ ...l, end: last(l.points) })).map((l) => ({ ...l, y: y(l.end[1]) }));
   return h(
     "figure",
-    { class: "chart" },
+    { class: "chart", "data-metric": name },
     h("h3", {}, title),
     h("p", { title: detail }, detail || "\u00a0"),
+    extra,
     svg(
       "svg",
-      { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": `${title}: ${ends.map((e) => `${e.label} ${say(e.end[1])}`).join(", ")}` },
+      { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": `${name || title}: ${ends.map((e) => `${e.label} ${say(e.end[1])}`).join(", ")}` },
       grid,
+      markerLines({ from, to, x, top: 1, bottom: HEIGHT - BOTTOM, right: width - right, service }),
       svg("text", { class: "axis", x: LEFT, y: HEIGHT - 3 }, clock(from)),
       svg("text", { class: "axis", x: width - right, y: HEIGHT - 3, "text-anchor": "end" }, clock(to)),
       ends.map(({ colour, points, end, y: at, dashed }) => [
-        svg("path", { class: dashed ? "series dashed" : "series", style: { "--colour": colour }, d: path(points, x, y) }),
+        svg("path", { class: `series${dashed ? " dashed" : ""}`, style: { "--colour": colour }, d: path(points, x, y) }),
         svg("circle", { class: "last", style: { "--colour": colour }, r: 2.5, cx: x(end[0]), cy: at }),
       ]),
       named &&

@@ -16,6 +16,10 @@ const query = (parameters) => new URLSearchParams(Object.entries(parameters).fil
 
 export const traces = (filter) => get(`/api/traces?${query(filter)}`);
 export const services = () => get("/api/services");
+export const resources = (service) => get(`/api/resources?service=${encodeURIComponent(service)}`);
+export const lifecycle = () => get("/api/lifecycle");
+export const logCounts = (filter) => get(`/api/logs/counts?${query(filter)}`);
+export const metrics = (filter) => get(`/api/metrics?${query(filter)}`);
 export const status = () => get("/api/status");
 export const telemetry = (kind, filter) => get(`/api/telemetry/${kind}?${query(filter)}`);
 export const clear = () => fetch("/api/clear", { method: "POST" });

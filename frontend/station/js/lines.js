@@ -26,7 +26,7 @@ export function percentile(counts, bounds, share) {
  * What was added between one point and the next: [{ point, seconds, take(field) }]. A cumulative stream
  * that began anew counts from zero, and so does its first point when the stream began in sight.
  */
-function increases(s) {
+export function increases(s) {
   const list = [];
   s.points.forEach((p, i) => {
     const before = s.points[i - 1];
@@ -53,6 +53,9 @@ function percentiles(list, share) {
 }
 
 /** The keys in which some of these objects differ. */
+const STATUS = "http.response.status_code"; // told even where it is the same in all
+const HUES = ["var(--s0)", "var(--s1)", "var(--s5)", "var(--s3)", "var(--s4)", "var(--s2)", "var(--s7)", "var(--s6)"];
+
 const differing = (objects) => [...new Set(objects.flatMap(Object.keys))].filter((key) => new Set(objects.map((o) => show(o[key] ?? ""))).size > 1);
 
 /* By what instances of one service are told apart, the shortest first. */
@@ -62,9 +65,10 @@ const INSTANCE = ["process.pid", "host.name", "service.instance.id"];
 function labels(list) {
   const services = new Set(list.map((s) => s.service));
   const keys = differing(list.map((s) => s.attributes));
+  if (!keys.includes(STATUS)) keys.push(STATUS);
   const name = (s) => {
     const parts = keys.filter((key) => key in s.attributes).map((key) => show(s.attributes[key]));
-    return [services.size > 1 || !parts.length ? s.service : "", ...parts].filter(Boolean).join(" · ");
+    return [services.size > 1 || !parts.length ? s.service : "", ...new Set(parts)].filter(Boolean).join(" · ");
   };
   const resources = differing(list.map((s) => s.resource));
   const instance = INSTANCE.find((key) => resources.includes(key));
@@ -73,11 +77,34 @@ function labels(list) {
   return (s) => (instance && shared(name(s)) ? `${name(s)} · ${instance.split(".").pop()} ${show(s.resource[instance])}` : name(s));
 }
 
-export function linesOf(list) {
-  const label = labels(list);
+const failed = (s) => Number(s.attributes[STATUS]) >= 500 || Boolean(s.attributes["error.type"]);
+
+/* By the service where there are several; else each series has its own, and what failed is red and says so. */
+function colours(list) {
+  if (new Set(list.map((s) => s.service)).size > 1 || list.length < 2) return (s) => (failed(s) && list.length > 1 ? "var(--error)" : serviceColour(s.service));
+  const own = serviceColour(list[0].service);
+  const hues = [own, ...HUES.filter((hue) => hue !== own)];
+  const order = list.filter((s) => !failed(s)).map((s) => s.key).sort();
+  return (s) => (failed(s) ? "var(--error)" : hues[order.indexOf(s.key) % hues.length]);
+}
+
+/** What counters have counted and gauges show now, over all series. */
+export function totalOf(list) {
+  return list.reduce((sum, s) => {
+    const p = s.points[s.points.length - 1];
+    const field = s.type === "sum" || s.type === "gauge" ? "value" : "count";
+    return sum + (s.delta ? s.points.reduce((n, q) => n + q[field], 0) : p[field]);
+  }, 0);
+}
+
+/** Lines for the chart; counters as rates, or with `total` as what they count to. */
+export function linesOf(list, { total = false } = {}) {
+  const plain = labels(list);
+  const label = (s) => `${failed(s) ? "⚠ " : ""}${plain(s)}`;
+  const colourOf = colours(list);
   return list
     .flatMap((s) => {
-      const colour = serviceColour(s.service);
+      const colour = colourOf(s);
       if (s.type === "histogram") {
         const added = increases(s);
         return [
@@ -85,7 +112,7 @@ export function linesOf(list) {
           { label: `p50 ${label(s)}`, colour, dashed: true, points: percentiles(added, 0.5) },
         ];
       }
-      if (s.type === "sum" && s.monotonic) return [{ label: label(s), colour, points: increases(s).map((i) => [i.p.time, i.value / i.seconds]) }];
+      if (s.type === "sum" && s.monotonic && !total) return [{ label: label(s), colour, points: increases(s).map((i) => [i.p.time, i.value / i.seconds]) }];
       if (s.type === "sum" || s.type === "gauge") return [{ label: label(s), colour, points: s.points.map((p) => [p.time, p.value]) }];
       return [{ label: label(s), colour, points: s.points.map((p) => [p.time, p.count]) }];
     })

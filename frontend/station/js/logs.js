@@ -1,30 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log records, the newest first, each with the way to its trace.
+// Log records, the newest first: how severe over time, each with its attributes and the way to its trace.
 
 import { fill, h } from "../shared/dom.js";
-import { number, shortId } from "../shared/format.js";
+import { exactTime, number, shortId } from "../shared/format.js";
+import { crashCard } from "./crash.js";
 import * as data from "./data.js";
-import { remember } from "./route.js";
+import { sinceOf } from "./markers.js";
+import { nothingYet } from "./notices.js";
 import { logs as flat, severityClass, show } from "./otlp.js";
+import { attributeTable, searchField, service, serviceChoice, sinceReload, when } from "./parts.js";
+import { remember, to } from "./route.js";
 import { keyed, loading, nothingMatches } from "./states.js";
-import { nothingYet, searchField, service, serviceChoice, when } from "./parts.js";
+import { bars } from "./timeline.js";
 
 const LIMIT = 500;
-const LEVELS = { "": 0, debug: 5, info: 9, warn: 13, error: 17 };
-let table, counted, choice, current;
+const LEVELS = { "": "all severities", debug: "debug and above", info: "info and above", warn: "warn and above", error: "error" };
+const COUNTED = ["error", "warn", "info", "debug"];
+let table, counted, choice, current, strip, mine, open;
 
 const inline = (attributes) => Object.entries(attributes).map(([key, value]) => h("span", {}, h("i", {}, key), "=", show(value)));
 
+const traceOf = (record) => record.traceId && to("traces", record.traceId, { span: record.spanId });
+
+const noTrace = () => h("span", { class: "count", title: "The record was made while no span was current: it cannot be found from a trace, nor a trace from it." }, "no trace context");
+
+function detail(record) {
+  return h(
+    "div",
+    { class: "detail", onclick: (event) => event.stopPropagation() },
+    record.event.endsWith(".crashed") && crashCard(record),
+    attributeTable(record.attributes, record.types),
+    attributeTable({
+      time: exactTime(record.time),
+      severity: `${record.severityText} (${record.severity})`,
+      ...(record.event ? { "event name": record.event } : {}),
+      scope: [record.scope.name, record.scope.version].filter(Boolean).join(" ") || "(no name)",
+      "trace id": record.traceId || "none: no trace context",
+      "span id": record.spanId || "none",
+    }),
+    h("p", {}, record.traceId && [h("a", { href: traceOf(record) }, "open the trace"), " · "], h("a", { href: to("services", record.service) }, "its Resource")),
+  );
+}
+
+function toggle(record) {
+  open = open === record.nano ? "" : record.nano;
+  remember({ record: open });
+  load();
+}
+
 function row(record) {
-  const trace = record.traceId && `#/traces/${record.traceId}${record.spanId ? `?span=${record.spanId}` : ""}`;
+  const trace = traceOf(record);
   return h(
     "tr",
-    { tabindex: 0, "data-row": true, class: trace ? "" : "no-trace", onclick: () => trace && (location.hash = trace) },
+    { tabindex: 0, "data-row": true, class: `level-${severityClass(record.severity)}`, "aria-expanded": String(open === record.nano), onclick: () => toggle(record) },
     h("td", { class: "time number" }, when(record.time)),
     h("td", {}, h("span", { class: `severity ${severityClass(record.severity)}` }, record.severity >= 17 ? "⚠ " : "", record.severityText || "–")),
     h("td", { class: "wide-only" }, service(record.service)),
-    h("td", { class: "main" }, h("div", { class: "body" }, record.body), Object.keys(record.attributes).length > 0 && h("div", { class: "attributes-inline" }, inline(record.attributes))),
-    h("td", { class: "mono time" }, trace ? h("a", { href: trace, tabindex: -1, title: record.traceId }, shortId(record.traceId)) : h("span", { class: "count" }, "no trace")),
+    h("td", { class: "main" }, h("div", { class: "body" }, record.body), open === record.nano ? detail(record) : Object.keys(record.attributes).length > 0 && h("div", { class: "attributes-inline" }, inline(record.attributes))),
+    h("td", { class: "mono time" }, trace ? h("a", { href: trace, tabindex: -1, title: `open trace ${record.traceId}`, onclick: (event) => event.stopPropagation() }, shortId(record.traceId)) : noTrace()),
   );
 }
 
@@ -32,47 +65,81 @@ function row(record) {
 function keys(records) {
   const seen = new Map();
   for (const r of records) {
-    const key = [r.time, r.service, r.traceId, r.spanId, r.severity, r.body].join("|");
+    const key = [r.nano, r.service, r.traceId, r.spanId, r.severity, r.body].join("|");
     const n = (seen.get(key) || 0) + 1;
     seen.set(key, n);
     r.key = `${key}|${n}`;
   }
 }
 
+function drawStrip(counts) {
+  const from = Number(BigInt(counts.fromUnixNano) / 1000000n);
+  const slot = counts.slotSeconds * 1000;
+  const n = counts.info.length;
+  const total = (level) => counts[level].reduce((a, b) => a + b, 0);
+  const slots = Array.from({ length: n }, (_, i) => ({ from: from + i * slot, to: from + (i + 1) * slot, parts: COUNTED.toReversed().map((name) => ({ name, n: counts[name][i] })) }));
+  const words = COUNTED.filter((level) => level !== "debug" || total(level));
+  fill(
+    strip,
+    h(
+      "div",
+      { class: "levels" },
+      words.map((level) =>
+        h(
+          "button",
+          { type: "button", class: `quiet level ${level}`, "data-level": level, "aria-pressed": String(current.severity === level), title: `only ${LEVELS[level]}`, onclick: () => change({ severity: current.severity === level ? "" : level }) },
+          h("span", { class: `severity ${level}` }, `${level === "error" && total(level) ? "⚠ " : ""}${level.toUpperCase()}`),
+          " ",
+          h("b", { class: "number" }, number(total(level))),
+        ),
+      ),
+    ),
+    strip.clientWidth > 0 && bars({ slots, from, to: from + n * slot, width: strip.clientWidth, label: words.map((l) => `${total(l)} ${l}`).join(", "), service: current.service }),
+  );
+}
+
 async function load() {
-  const severity = LEVELS[current.level || ""] || "";
-  const [otlp, { store }] = await Promise.all([data.telemetry("logs", { limit: LIMIT, service: current.service, trace_id: current.trace_id, q: current.q, severity }), data.status()]);
+  const asked = mine;
+  const filter = { service: current.service, trace_id: current.trace_id, q: current.q, since: sinceOf(current.since, current.service) };
+  const [otlp, { store, environment }, counts] = await Promise.all([data.telemetry("logs", { ...filter, limit: LIMIT, severity: current.severity }), data.status(), data.logCounts(filter)]);
+  if (asked !== mine) return; // another choice was made meanwhile
   const records = flat(otlp).sort((a, b) => a.time - b.time);
   keys(records);
   records.reverse();
   const filtered = Object.values(current).some(Boolean);
   const some = records.length >= LIMIT ? `the newest ${number(LIMIT)}` : number(records.length);
   counted.textContent = filtered ? `${some} found, ${number(store.logs.held)} held` : records.length < store.logs.held ? `${some} of ${number(store.logs.held)}` : `${some} ${records.length === 1 ? "record" : "records"}`;
-  if (!records.length) return void fill(table, filtered && store.logs.held ? nothingMatches() : nothingYet("log records"));
+  strip.hidden = !store.logs.held;
+  drawStrip(counts);
+  if (!records.length) return void fill(table, filtered && store.logs.held ? [nothingMatches(), current.service && nothingYet(`log records of ${current.service}`, "logs", environment)] : nothingYet("log records", "logs", environment));
   let body = table.querySelector("tbody");
   if (!body) {
     body = h("tbody", {});
     fill(table, h("table", { class: "logs" }, h("thead", {}, h("tr", {}, h("th", { class: "time" }, "time"), h("th", {}, "severity"), h("th", { class: "wide-only" }, "service"), h("th", {}, "text"), h("th", {}, "trace"))), body));
   }
-  keyed(body, records, (r) => r.key, () => "", row);
+  keyed(body, records, (r) => r.key, (r) => open === r.nano, row);
 }
 
 function change(part) {
   current = { ...current, ...part };
+  mine = {};
   remember(part);
   fill(table);
   loading(table, load);
 }
 
 export async function render(main, { query }) {
-  current = { service: query.service, q: query.q, level: query.level, trace_id: query.trace_id };
+  current = { service: query.service, q: query.q, severity: query.severity, trace_id: query.trace_id, since: query.since };
+  open = query.record || "";
+  mine = {};
   table = h("div", {});
+  strip = h("div", { class: "strip" });
   counted = h("span", { class: "count number" });
   choice = serviceChoice(query.service, (name) => change({ service: name }));
   const levels = h(
     "select",
-    { "aria-label": "severity", onchange: () => change({ level: levels.value }) },
-    Object.keys(LEVELS).map((level) => h("option", { value: level, selected: level === (query.level || "") }, level ? `${level} and above` : "all severities")),
+    { "aria-label": "severity", onchange: () => change({ severity: levels.value }) },
+    Object.entries(LEVELS).map(([level, text]) => h("option", { value: level, selected: level === (query.severity || "") }, text)),
   );
   fill(
     main,
@@ -83,9 +150,11 @@ export async function render(main, { query }) {
       searchField(query.q, "find in text and attributes", (q) => change({ q })),
       choice.element,
       levels,
+      sinceReload(current.since, (since) => change({ since })),
       query.trace_id && h("a", { href: "#/logs" }, `only trace ${shortId(query.trace_id)} ✕`),
       counted,
     ),
+    strip,
     table,
   );
   choice.load((s) => s.logs);
@@ -95,4 +164,11 @@ export async function render(main, { query }) {
 export async function update() {
   await load();
   choice.load((s) => s.logs);
+}
+
+export function escape() {
+  if (!open) return;
+  open = "";
+  remember({ record: "" });
+  load();
 }

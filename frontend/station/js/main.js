@@ -7,32 +7,36 @@ import { exactTime } from "../shared/format.js";
 import { themeSwitch } from "../shared/theme.js";
 import { listen } from "./data.js";
 import * as logs from "./logs.js";
+import * as markers from "./markers.js";
+import * as metric from "./metric.js";
 import * as metrics from "./metrics.js";
 import * as overview from "./overview.js";
 import * as receiver from "./receiver.js";
 import { tick } from "./parts.js";
 import { route } from "./route.js";
+import * as service from "./service.js";
 import { problem } from "./states.js";
 import * as trace from "./trace.js";
 import * as traces from "./traces.js";
 
-const views = { overview, traces, logs, metrics, receiver };
+const views = { overview, traces, logs, metrics, receiver, services: overview };
+const pages = { traces: trace, metrics: metric, services: service }; // of one, by its name or id
 const main = document.querySelector("#view");
 const live = document.querySelector("#live");
 const notice = document.querySelector("#notice");
-const state = { view: null, paused: false, connected: true, heard: Date.now(), missed: false, prefix: false };
+const state = { view: null, paused: false, connected: true, heard: Date.now(), missed: false, prefix: false, lifecycle: 0 };
 const PACE_MS = 300;
 
 async function show(focus) {
   const r = route();
-  const view = r.view === "traces" && r.id ? trace : views[r.view] || overview;
+  const view = (r.id && pages[r.view]) || views[r.view] || overview;
   const changed = state.view !== view;
   state.view = view;
   for (const a of document.querySelectorAll("nav a[data-view]")) {
-    if (a.dataset.view === r.view) a.setAttribute("aria-current", "page");
+    if (a.dataset.view === (r.view === "services" ? "overview" : r.view)) a.setAttribute("aria-current", "page");
     else a.removeAttribute("aria-current");
   }
-  document.title = `${r.view[0].toUpperCase()}${r.view.slice(1)} · Station`;
+  document.title = `${r.id && r.view !== "traces" ? r.id : r.view[0].toUpperCase() + r.view.slice(1)} · Station`;
   if (changed) fill(main);
   main.className = view === trace ? "fixed" : "";
   try {
@@ -68,6 +72,7 @@ async function refresh() {
     again = false;
     const view = state.view;
     try {
+      await markers.load(state.lifecycle);
       await view?.update(route());
     } catch {
       /* the next arrival tries again; a lost connection is told by the notice */
@@ -126,8 +131,9 @@ live.addEventListener("click", toggleLive);
 document.querySelector("#help").addEventListener("click", () => document.querySelector("#keys").showModal());
 window.addEventListener("hashchange", () => show(true));
 listen(
-  () => {
+  (counts) => {
     state.heard = Date.now();
+    state.lifecycle = counts.lifecycle;
     if (state.paused) state.missed = true;
     else refresh();
     showLive();
@@ -138,4 +144,5 @@ listen(
   },
 );
 setInterval(() => !document.hidden && tick(main), 1000);
+await markers.load().catch(() => {}); /* a station that does not answer is told by what is shown next */
 show(false);

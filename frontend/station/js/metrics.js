@@ -5,51 +5,21 @@ import { fill, h } from "../shared/dom.js";
 import { number } from "../shared/format.js";
 import { chart } from "./chart.js";
 import * as data from "./data.js";
-import { linesOf } from "./lines.js";
+import { linesOf, totalOf } from "./lines.js";
+import { nothingYet } from "./notices.js";
+import { sameName, searchField, serviceChoice, tooMany } from "./parts.js";
 import { remember } from "./route.js";
-import { series } from "./otlp.js";
 import { loading, nothingMatches } from "./states.js";
-import { nothingYet, searchField, serviceChoice } from "./parts.js";
-import { unitWord } from "./units.js";
+import { fetcher, LIMIT } from "./streams.js";
+import { formatter, unitWord } from "./units.js";
 
-const SPAN_MS = 15 * 60000;
-const LIMIT = 20000;
 const MAX_CHARTS = 60;
 const MAX_LINES = 40; // of one chart
 const HOST = "cupola"; // what the host tells of itself comes last
 const CARD = 420; // pixels that a chart wants at least
 const PAD = 26;
 
-let charts, counted, choice, current, held;
-
-/* Points by stream and time, so that what is asked for twice is here once. */
-function merge(fresh) {
-  const oldest = Date.now() - SPAN_MS;
-  for (const s of fresh) {
-    const known = held.streams.get(s.key);
-    if (known) {
-      const have = new Set(known.points.map((p) => p.time));
-      known.points.push(...s.points.filter((p) => !have.has(p.time)));
-      known.points.sort((a, b) => a.time - b.time);
-    } else held.streams.set(s.key, s);
-  }
-  for (const [key, s] of held.streams) {
-    s.points = s.points.filter((p) => p.time >= oldest);
-    if (!s.points.length) held.streams.delete(key);
-  }
-}
-
-async function fetchNew() {
-  const mine = held;
-  const asked = Date.now();
-  const since = mine.asked ? `${asked - mine.asked + 5000}ms` : `${SPAN_MS}ms`;
-  const otlp = await data.telemetry("metrics", { service: current.service, since, limit: LIMIT });
-  const fresh = series(otlp);
-  if (mine !== held) return; // another choice was made meanwhile
-  merge(fresh);
-  mine.asked = asked;
-  mine.capped ||= fresh.reduce((n, s) => n + s.points.length, 0) >= LIMIT;
-}
+let charts, counted, choice, current, source;
 
 function what(s) {
   const unit = unitWord(s.unit);
@@ -57,25 +27,39 @@ function what(s) {
   return [s.description.replace(/\.$/, ""), shown].filter(Boolean).join(" · ");
 }
 
-function card(name, list, from, to, width) {
+/* "12 in all · 2 series" */
+function countsOf(list, rows) {
+  const first = list[0];
+  const n = rows.reduce((a, r) => a + r.series, 0) || list.length;
+  const total = totalOf(list);
+  const now = first.type === "sum" && first.monotonic ? `${formatter(first.unit, false, total)(total)} in all` : first.type === "histogram" ? `${number(total)} measured` : "";
+  return h("span", { class: "totals number" }, now && h("b", {}, now), h("span", {}, `${number(n)} series`));
+}
+
+function card(name, list, rows, from, to, width) {
+  const title = h("a", { href: sameName(name, current.service) }, name);
+  if (!list.length) return h("figure", { class: "chart", "data-metric": name }, h("h3", {}, title), tooMany(rows));
   const lines = linesOf(list).slice(0, MAX_LINES);
   const first = list[0];
   const perSecond = first.type === "sum" && first.monotonic;
   const whole = !perSecond && first.type !== "histogram" && list.every((s) => s.points.every((p) => Number.isInteger(p.value)));
-  if (lines.length) return chart({ title: name, detail: what(first), lines, unit: first.unit, perSecond, whole, from, to, width });
+  const extra = [countsOf(list, rows), tooMany(rows)];
+  if (lines.length) return chart({ name, title, detail: what(first), extra, lines, unit: first.unit, perSecond, whole, from, to, width, service: current.service });
   const told = first.points.length > 1 ? "Nothing was measured in this time." : "One collection so far; the next makes a line.";
-  return h("figure", { class: "chart" }, h("h3", {}, name), h("p", {}, what(first)), h("p", { class: "still" }, told));
+  return h("figure", { class: "chart", "data-metric": name }, h("h3", {}, title), h("p", {}, what(first)), extra, h("p", { class: "still" }, told));
 }
 
-function draw() {
-  const all = [...held.streams.values()].filter((s) => !current.q || s.name.toLowerCase().includes(current.q.toLowerCase()));
-  const own = new Set(all.filter((s) => s.service === HOST).map((s) => s.name));
-  const names = [...new Set(all.map((s) => s.name))].sort((a, b) => own.has(a) - own.has(b) || (a < b ? -1 : 1));
-  counted.textContent = `${number(names.length)} ${names.length === 1 ? "metric" : "metrics"}, the last 15 minutes${held.capped ? `, the newest ${number(LIMIT)} points` : ""}${names.length > MAX_CHARTS ? `; the first ${MAX_CHARTS} are drawn` : ""}`;
-  if (!names.length) return void fill(charts, held.streams.size || current.service ? nothingMatches() : nothingYet("metrics"));
+function draw(rows, environment) {
+  const has = (name) => !current.q || name.toLowerCase().includes(current.q.toLowerCase());
+  const all = source.streams().filter((s) => has(s.name));
+  const told = rows.filter((r) => has(r.name));
+  const own = new Set([...all, ...told].filter((s) => s.service === HOST).map((s) => s.name));
+  const names = [...new Set([...all, ...told].map((s) => s.name))].sort((a, b) => own.has(a) - own.has(b) || (a < b ? -1 : 1));
+  counted.textContent = `${number(names.length)} ${names.length === 1 ? "metric" : "metrics"}, the last 15 minutes${source.capped() ? `, the newest ${number(LIMIT)} points` : ""}${names.length > MAX_CHARTS ? `; the first ${MAX_CHARTS} are drawn` : ""}`;
+  if (!names.length) return void fill(charts, current.q ? nothingMatches() : nothingYet(current.service ? `metrics of ${current.service}` : "metrics", "metrics", environment));
   const times = all.flatMap((s) => [s.points[0].time, s.points[s.points.length - 1].time]);
-  const from = times.reduce((a, b) => Math.min(a, b));
-  const to = times.reduce((a, b) => Math.max(a, b));
+  const from = times.reduce((a, b) => Math.min(a, b), Infinity);
+  const to = times.reduce((a, b) => Math.max(a, b), -Infinity);
   const room = charts.clientWidth;
   const columns = Math.max(1, Math.floor((room + 16) / (CARD + 16)));
   const width = Math.floor((room - 16 * (columns - 1)) / columns) - PAD;
@@ -84,29 +68,36 @@ function draw() {
     h(
       "div",
       { class: "charts", style: { "--columns": columns } },
-      names.slice(0, MAX_CHARTS).map((name) => card(name, all.filter((s) => s.name === name), from, to, width)),
+      names.slice(0, MAX_CHARTS).map((name) => card(name, all.filter((s) => s.name === name), told.filter((r) => r.name === name), from, to, width)),
     ),
   );
 }
 
+let rows = [];
+let environment = [];
 async function load() {
-  await fetchNew();
-  if (charts.clientWidth) draw();
+  const mine = source;
+  const [list, status] = await Promise.all([data.metrics({ service: current.service }), data.status(), mine.fetch()]);
+  if (mine !== source) return; // another choice was made meanwhile
+  rows = list.metrics;
+  environment = status.environment;
+  if (charts.clientWidth) draw(rows, environment);
 }
 
 function change(part) {
   const again = "service" in part && part.service !== current.service;
   current = { ...current, ...part };
   remember(part);
-  if (!again) return draw();
-  held = { streams: new Map(), asked: 0, capped: false };
+  if (!again) return draw(rows, environment);
+  source = fetcher({ service: current.service });
   fill(charts);
   loading(charts, load);
 }
 
 export async function render(main, { query }) {
   current = { service: query.service, q: query.q };
-  held = { streams: new Map(), asked: 0, capped: false };
+  source = fetcher({ service: current.service });
+  rows = [];
   charts = h("div", {});
   counted = h("span", { class: "count number" });
   choice = serviceChoice(query.service, (name) => change({ service: name }));
@@ -116,7 +107,7 @@ export async function render(main, { query }) {
   new ResizeObserver(() => {
     if (mine !== charts || !charts.clientWidth || charts.clientWidth === width) return;
     width = charts.clientWidth;
-    if (held.streams.size) draw();
+    if (source.streams().length) draw(rows, environment);
   }).observe(charts);
   choice.load((s) => s.metrics);
   await loading(charts, load);
@@ -126,4 +117,4 @@ export async function update() {
   await load();
   choice.load((s) => s.metrics);
 }
-export const pace = 1000;
+export const pace = 800;

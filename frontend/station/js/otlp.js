@@ -16,6 +16,16 @@ export function anyValue(value) {
 
 export const attributes = (list = []) => Object.fromEntries(list.map(({ key, value }) => [key, anyValue(value)]));
 
+/** The type of an AnyValue, as the specification names it. */
+export function typeOf(value) {
+  const key = Object.keys(value || {})[0];
+  const name = { stringValue: "string", boolValue: "bool", intValue: "int", doubleValue: "double", bytesValue: "bytes", kvlistValue: "map" }[key];
+  if (key === "arrayValue") return `${typeOf(value.arrayValue.values?.[0]) || ""}[]`;
+  return name || "";
+}
+
+export const types = (list = []) => Object.fromEntries(list.map(({ key, value }) => [key, typeOf(value)]));
+
 export const show = (value) => (typeof value === "string" ? value : value !== null && typeof value === "object" ? JSON.stringify(value) : String(value));
 
 const big = (text) => BigInt(text || 0);
@@ -24,14 +34,15 @@ const ms = (ns) => Number(ns / 1000n) / 1000;
 function* each(otlp, resources, scopes, items) {
   for (const group of otlp[resources] || []) {
     const resource = attributes(group.resource?.attributes);
+    const resourceTypes = types(group.resource?.attributes);
     const service = resource["service.name"] || "unknown_service";
     for (const inner of group[scopes] || [])
-      for (const item of inner[items] || []) yield { item, service, resource, scope: inner.scope || {} };
+      for (const item of inner[items] || []) yield { item, service, resource, resourceTypes, scope: inner.scope || {} };
   }
 }
 
 export function spans(otlp) {
-  return [...each(otlp, "resourceSpans", "scopeSpans", "spans")].map(({ item, service, resource, scope }) => ({
+  return [...each(otlp, "resourceSpans", "scopeSpans", "spans")].map(({ item, service, resource, resourceTypes, scope }) => ({
     id: item.spanId,
     traceId: item.traceId,
     parent: item.parentSpanId || "",
@@ -42,12 +53,14 @@ export function spans(otlp) {
     status: item.status?.code || 0,
     statusMessage: item.status?.message || "",
     attributes: attributes(item.attributes),
+    types: types(item.attributes),
     dropped: (item.droppedAttributesCount || 0) + (item.droppedEventsCount || 0) + (item.droppedLinksCount || 0),
     events: (item.events || []).map((e) => ({ time: big(e.timeUnixNano), name: e.name || "", attributes: attributes(e.attributes) })),
     links: (item.links || []).map((l) => ({ traceId: l.traceId, spanId: l.spanId, attributes: attributes(l.attributes) })),
     traceState: item.traceState || "",
     service,
     resource,
+    resourceTypes,
     scope,
   }));
 }
@@ -59,11 +72,13 @@ export function severityClass(n) {
 export function logs(otlp) {
   return [...each(otlp, "resourceLogs", "scopeLogs", "logRecords")].map(({ item, service, resource, scope }) => ({
     time: ms(big(item.timeUnixNano || item.observedTimeUnixNano)),
+    nano: String(item.timeUnixNano || item.observedTimeUnixNano || 0),
     severity: item.severityNumber || 0,
     severityText: item.severityText || ["", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"][Math.ceil((item.severityNumber || 0) / 4)],
     body: item.body ? show(anyValue(item.body)) : item.eventName || "",
     event: item.eventName || "",
     attributes: attributes(item.attributes),
+    types: types(item.attributes),
     traceId: item.traceId || "",
     spanId: item.spanId || "",
     service,
@@ -94,6 +109,7 @@ export function series(otlp) {
           monotonic: Boolean(item[type].isMonotonic),
           delta: item[type].aggregationTemporality === 1,
           attributes: attrs,
+          types: types(point.attributes),
           points: [],
         });
       all.get(key).points.push({

@@ -32,3 +32,6 @@ export function formatter(unit, perSecond, most) {
 
 /** "s" -> "seconds"; for the line under a chart's title. */
 export const unitWord = (unit) => ({ s: "time", ms: "time", us: "time", ns: "time", By: "bytes", 1: "" })[unit] ?? unit.replace(/[{}]/g, "");
+
+/** What a unit of UCUM is called, where its letters do not say it. */
+export const unitName = (unit) => ({ s: "seconds", ms: "milliseconds", us: "microseconds", ns: "nanoseconds", min: "minutes", h: "hours", By: "bytes", 1: "a share or a bare number" })[unit] ?? (/^{.*}$/.test(unit) ? `${unit.slice(1, -1)}s` : "");

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the host told of its plugins, as hairlines with a word on every time axis: loaded, reloaded, crashed.
+
+import { svg } from "../shared/dom.js";
+import { exactTime } from "../shared/format.js";
+import * as data from "./data.js";
+import { logs as flat } from "./otlp.js";
+
+const CHAR = 6.2; // pixels of a letter at the smallest size
+const CLOSE = 5; // pixels within which markers are one
+
+let events = [];
+let known = -1;
+
+/** "cupola.plugin.reloaded" -> "reloaded" */
+const wordOf = (event) => event.split(".").pop();
+
+function event({ service, record }) {
+  const [r] = flat({ resourceLogs: [{ resource: { attributes: [{ key: "service.name", value: { stringValue: service } }] }, scopeLogs: [{ logRecords: [record] }] }] });
+  return { ...r, word: wordOf(r.event), bad: r.severity >= 17 };
+}
+
+/** Fetches them when `count`, of the push channel, says that there are others. */
+export async function load(count = -1) {
+  if (count >= 0 && count === known) return;
+  const answer = await data.lifecycle();
+  events = answer.events.map(event).sort((a, b) => b.time - a.time);
+  known = count;
+}
+
+/** The newest first; of one service or of all. */
+export const all = (service) => events.filter((e) => !service || e.service === service);
+
+export const crashes = (service) => all(service).filter((e) => e.word === "crashed");
+
+/** When the service, or any, was loaded last: Unix ms, or 0. */
+export const lastReload = (service) => all(service).find((e) => e.word === "reloaded" || e.word === "loaded")?.time || 0;
+
+/** For `since` of the API: nanoseconds as text, or undefined when there is no filter. */
+export function sinceOf(since, service) {
+  if (since !== "reload") return since || undefined;
+  const ms = lastReload(service);
+  return ms ? String(BigInt(Math.round(ms * 1000)) * 1000n) : undefined;
+}
+
+/* Those that fall on one spot are told by one word. */
+function grouped(list, x) {
+  const groups = [];
+  for (const e of list.toReversed()) {
+    const at = x(e.time);
+    const last = groups[groups.length - 1];
+    if (last && at - last.at < CLOSE) last.list.push(e);
+    else groups.push({ at, list: [e] });
+  }
+  return groups;
+}
+
+function textOf(list) {
+  const worst = list.find((e) => e.bad) || list[list.length - 1];
+  const same = list.filter((e) => e.word === worst.word).length;
+  return `${worst.bad ? "⚠ " : ""}${same > 1 ? `${same} ${worst.word}` : worst.word}`;
+}
+
+const hint = (list) => list.map((e) => `${e.service}: ${e.body}\n${exactTime(e.time)}`).join("\n\n");
+
+/** SVG elements for those between `from` and `to`; `x` maps Unix ms, the word stands at `top`. */
+export function lines({ from, to, x, top, bottom, right, service }) {
+  let free = -Infinity;
+  return grouped(all(service).filter((e) => e.time >= from && e.time <= to), x).map(({ at, list }) => {
+    const text = textOf(list);
+    const bad = list.some((e) => e.bad);
+    const width = text.length * CHAR + 6;
+    const left = at + width > right ? at - width : at + 4;
+    const room = left > free;
+    if (room) free = left + width;
+    return svg(
+      "g",
+      { class: bad ? "marker bad-marker" : "marker", "data-word": list[0].word },
+      svg("title", {}, hint(list)),
+      svg("line", { x1: at, x2: at, y1: top, y2: bottom }),
+      svg("rect", { x: at - 3, width: 6, y: top, height: bottom - top, fill: "transparent" }),
+      room && svg("text", { x: left, y: top + 9 }, text),
+    );
+  });
+}

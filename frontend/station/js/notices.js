@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why there is no data: what the environment or a setting keeps from arriving here, and what to do about it.
+
+import { h } from "../shared/dom.js";
+import { all } from "./markers.js";
+import { command, service } from "./parts.js";
+
+const NAMES = { traces: "spans", logs: "log records", metrics: "metrics" };
+
+/* What each service's newest lifecycle record says of its settings: { service: { traces: "none", ... } }. */
+function settings() {
+  const found = new Map();
+  for (const e of all()) {
+    if (found.has(e.service)) continue;
+    const told = Object.fromEntries(Object.keys(NAMES).map((s) => [s, e.attributes[`cupola.${s}`]]));
+    if (Object.values(told).some(Boolean)) found.set(e.service, told);
+  }
+  return found;
+}
+
+/** Which services send none of a signal, by their settings. */
+export const silent = (signal) => [...settings()].filter(([, s]) => s[signal] === "none" || s[signal] === "console").map(([name, s]) => ({ name, value: s[signal] }));
+
+/** The settings of one service; undefined when its host has not told. */
+export const settingsOf = (name) => settings().get(name);
+
+function elsewhere(entry) {
+  const undo = h("p", {}, "To see it here, start cupola without it:");
+  return h("div", { class: "notice", "data-variable": entry.variable }, h("p", {}, "⚠ ", entry.text), undo, command(`env -u ${entry.variable} cupola run`));
+}
+
+/** Notices about variables of the environment that concern a signal, or any. */
+export function environmentNotices(environment = [], signal) {
+  return environment.filter((e) => e.effect !== "here" && (!signal || e.signals.includes(signal))).map(elsewhere);
+}
+
+/** What to write into host.conf so that a signal comes. */
+export function silentNotice(signal, only) {
+  const list = silent(signal).filter((s) => !only || s.name === only);
+  if (!list.length) return null;
+  const shown = list[0];
+  return h(
+    "div",
+    { class: "notice calm" },
+    h("p", {}, `host.conf has ${signal} = ${shown.value} for `, list.map((s) => service(s.name)), `so no ${NAMES[signal]} are sent. To get them, write:`),
+    command(`[plugin ${shown.name}]\n${signal} = otlp`),
+    h("p", { class: "count" }, `Then: cupola reload ${shown.name}. In the workshop's working copy, saving the file does it.`),
+  );
+}
+
+/** What to do when there is nothing yet; `signal` is traces, logs or metrics, or none of them for anything. */
+export function nothingYet(what, signal, environment) {
+  const reasons = [...environmentNotices(environment, signal), signal && silentNotice(signal)].filter(Boolean);
+  return h(
+    "div",
+    { class: "empty" },
+    h("h2", {}, `No ${what} yet`),
+    reasons,
+    reasons.length > 0
+      ? h("p", {}, "A program of your own sends here with:")
+      : h("p", {}, "Point a program at this station, by OTLP over HTTP or gRPC:"),
+    command(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${location.hostname}:4318`),
+    h("p", {}, "or ask the example application a question:"),
+    command(`curl '${location.hostname}:5000/api/distance?location=Darmstadt'`),
+    signal && h("p", {}, `A service of cupola sends ${signal} when its section of host.conf, or [telemetry], has ${signal} = otlp; `, h("code", {}, `cupola check-config`), " says what is set."),
+    h("p", {}, "If a program sends and nothing shows, ", h("a", { href: "#/receiver" }, "Receiver"), " says what arrived and what was wrong with it."),
+  );
+}
