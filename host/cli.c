@@ -144,6 +144,8 @@ cli_parse(const struct cli_command *command, int argc, char **argv,
 		         command->usage);
 		return -EINVAL;
 	}
+	if (!out->file && takes(command, 'n'))
+		out->file = cli_near(out);
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 /* What several commands take. Strings are borrowed from argv. */
 struct cli_options {
 	const char *command;
-	const char *file;  /* -c; NULL: the installed one */
+	const char *file;  /* -c, or cli_near(); NULL: the installed one */
 	const char **sets; /* --set; owned */
 	size_t n_sets;
 	bool watch, json, help;
@@ -25,7 +25,7 @@ struct cli_options {
 /* Which options a command takes, and its help. */
 struct cli_command {
 	const char *name;
-	const char *options; /* of "c" -c, "s" --set, "w" --watch, "j" --json */
+	const char *options; /* of "c" -c, "s" --set, "w" --watch, "j" --json; "n": without -c, cli_near() */
 	size_t min_rest, max_rest;
 	int (*run)(struct cli_options *options);
 	const char *usage; /* behind "cupola " */
@@ -42,6 +42,8 @@ OTEL_PRINTF(2, 3)
 int cli_fail(const char *command, const char *fmt, ...);
 /* The file that -c names, or the installed one. */
 const char *cli_file(const struct cli_options *options);
+/* The host.conf of this folder, or of the nearest one above it, by which a host runs. NULL: there is none. */
+const char *cli_near(const struct cli_options *options);
 /* A connection to the running host; -errno after a sentence. */
 int cli_connect(const struct cli_options *options);
 

@@ -3,6 +3,7 @@
 
 import contextlib
 import http.client
+import json
 import os
 import pwd
 import re
@@ -120,6 +121,24 @@ def test_stop_returns_when_the_host_has_ended():
         assert done.returncode == 0, done.stderr
         assert it.process.wait(5) == 0
         assert it.command("stop").returncode != 0
+
+
+def test_commands_mean_the_host_of_the_folder_they_are_given_in():
+    it = host(ONE)
+    with it:
+        inside = os.path.join(it.dir, "a/b")
+        os.makedirs(inside)
+
+        def status(folder):
+            return subprocess.run([cupola.BIN, "status", "--json"], cwd=folder, env=it.env, text=True, capture_output=True)
+
+        assert json.loads(status(inside).stdout)["plugins"][0]["name"] == "one"
+        with open(it.dir + "/a/host.conf", "w") as nearer:  # by which nobody runs
+            nearer.write("[host]\nruntime_dir = run\n")
+        assert json.loads(status(inside).stdout)["plugins"][0]["name"] == "one"
+        assert it.conf not in status("/").stdout
+        done = subprocess.run([cupola.BIN, "reload", "one"], cwd=inside, env=it.env, text=True, capture_output=True)
+        assert done.returncode == 0 and "one" in done.stdout, done.stderr
 
 
 def test_a_second_run_is_refused_with_the_pid():
