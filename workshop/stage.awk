@@ -251,7 +251,7 @@ function put_mark(m, now,    k, j, i)
 }
 
 # Makes the stage: stage[1..n_stage], with the shipped file's line i at stage_from[i] to stage_to[i]. Where a
-# mark has nothing yet between two empty lines, one of them is enough.
+# mark has nothing yet between two empty lines, one of them is enough, and none behind a brace.
 function make(now,    i, j, n, m)
 {
 	n_stage = 0
@@ -260,7 +260,7 @@ function make(now,    i, j, n, m)
 		n = split(insertions[i], m, " ")
 		for (j = 1; j <= n; j++)
 			put_mark(m[j], now)
-		if (!owner[i] && lines[i] == "" && stage[n_stage] == "" && left_out)
+		if (!owner[i] && lines[i] == "" && left_out && stage[n_stage] ~ /(^|{)$/)
 			;
 		else if (!owner[i])
 			put(lines[i])

@@ -29,6 +29,7 @@ struct frontend {
 	struct satellite iss;
 	struct gazetteer *places;
 	struct files *files; /* NULL: no page was installed */
+	struct otel_counter *incoming_requests;
 };
 
 /* Tells the caller which trace the answer came of: W3C Trace Context level 2 draft, `traceresponse`. */
@@ -38,12 +39,37 @@ add_traceresponse(struct svc_request *req)
 	const struct otel_span_context *context = otel_span_context(otel_span_current());
 	char trace_id[33], span_id[17], value[64];
 
-	if (!otel_span_context_is_valid(context))
-		return; /* dark: nobody has made a span */
+	if (!(context->flags & OTEL_TRACE_FLAG_SAMPLED))
+		return; /* no span, or one that nobody keeps */
 	otel_trace_id_format(context->trace_id, trace_id);
 	otel_span_id_format(context->span_id, span_id);
 	snprintf(value, sizeof value, "00-%s-%s-%02x", trace_id, span_id, context->flags);
 	svc_reply_header(req, "traceresponse", value);
+}
+
+/* What came of a call, as the attribute that the semantic conventions have for it. */
+static struct otel_attribute
+outcome(const struct svc_response *rsp)
+{
+	if (rsp->status)
+		return OTEL_INT(OTEL_HTTP_RESPONSE_STATUS_CODE, rsp->status);
+	return OTEL_STR(OTEL_ERROR_TYPE, rsp->error == -ETIMEDOUT ? "timeout" : "_OTHER");
+}
+
+/* Says in the telemetry what gateway answered. */
+static void
+note_outcome(const struct frontend *frontend, const struct svc_response *rsp)
+{
+	bool refused = rsp->status >= 400 && rsp->status <= 499; /* the asker's mistake */
+
+	otel_span_set(otel_span_current(), outcome(rsp));
+	if (rsp->status == 200) {
+		otel_log(frontend->host->logger, OTEL_INFO, "gateway gave an answer");
+		return;
+	}
+	otel_log(frontend->host->logger, refused ? OTEL_WARN : OTEL_ERROR,
+	         "gateway gave no answer", outcome(rsp));
+	otel_span_set_status(otel_span_current(), OTEL_STATUS_ERROR, rsp->message);
 }
 
 static int
@@ -54,20 +80,24 @@ reply_distance(const struct frontend *frontend, struct svc_request *req)
 	struct svc_call call = { .url = url, .timeout_ms = frontend->timeout_ms };
 	const char *type;
 
+	OTEL_SPAN(span, frontend->host->tracer, "asking-gateway");
+	otel_counter_add(frontend->incoming_requests, 1);
 	add_traceresponse(req);
 	svc_reply_header(req, "Cache-Control", "no-store");
 	if (svc_url(url, sizeof url, frontend->gateway_url) < 0 ||
-	    svc_url_add(url, sizeof url, "location", location ? location : "") < 0)
+	    svc_url_add(url, sizeof url, "location", location ? location : "") < 0) {
+		otel_log(frontend->host->logger, OTEL_WARN, "the location is too long");
 		return svc_reply_text(req, 400, "The location is too long\n");
+	}
+
 	SVC_RESPONSE(rsp, svc_http(frontend->host, &call));
+	note_outcome(frontend, rsp);
 	if (rsp->status >= 200) {
 		type = svc_response_header(rsp, "content-type");
 		return svc_reply(req, rsp->status,
 		                 type ? type : "application/octet-stream", rsp->body,
 		                 rsp->len);
 	}
-	otel_log(frontend->host->logger, OTEL_ERROR, "gateway did not answer",
-	         OTEL_STR(OTEL_EXCEPTION_MESSAGE, rsp->message));
 	if (rsp->error == -ETIMEDOUT)
 		return svc_reply_text(req, 504, "gateway did not answer in time\n");
 	return svc_reply_text(req, 502, "gateway did not answer\n");
@@ -167,9 +197,9 @@ data_file(const struct svc_host *host, const char *key, const char *name, char *
 
 /* A page that is missing is no reason not to answer questions. */
 static int
-load_page(struct frontend *frontend, struct otel_error *err)
+load_page(struct frontend *frontend, struct svc_error *err)
 {
-	struct otel_error page_err = OTEL_ERROR_INIT;
+	struct svc_error page_err = { 0 };
 	char dir[4096];
 	int r;
 
@@ -180,23 +210,25 @@ load_page(struct frontend *frontend, struct otel_error *err)
 		return 0;
 	}
 	if (r < 0)
-		return otel_error_set(err, r, "%s", page_err.message);
+		return svc_error_set(err, r, "%s", page_err.message);
 	return 0;
 }
 
 static int
-frontend_start(const struct svc_host *host, void **self, struct otel_error *err)
+frontend_start(const struct svc_host *host, void **self, struct svc_error *err)
 {
 	struct frontend *frontend = calloc(1, sizeof *frontend);
 	char path[4096];
 	int r;
 
 	if (!frontend)
-		return otel_error_set(err, -ENOMEM, "out of memory");
+		return svc_error_set(err, -ENOMEM, "out of memory");
 	frontend->host = host;
 	frontend->gateway_url = svc_config(host, "gateway_url");
 	frontend->station_url = svc_config(host, "station_url");
 	frontend->timeout_ms = (int)svc_config_int(host, "timeout");
+	frontend->incoming_requests = otel_counter_new(host->meter, "incoming.requests",
+	                                               "{request}", "requests received");
 	r = satellite_load(data_file(host, "elements", "iss.tle", path, sizeof path),
 	                   &frontend->iss, err);
 	if (r == 0)

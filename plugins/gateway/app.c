@@ -27,14 +27,30 @@ struct gateway {
 	const struct svc_host *host;
 	const char *geolocator_url, *iss_distance_url; /* borrowed from the host */
 	int timeout_ms;
+	struct otel_counter *incoming_requests;
 };
 
-static struct svc_response *
-ask(const struct gateway *gateway, const char *url)
+/* What came of a call, as the attribute that the semantic conventions have for it. */
+static struct otel_attribute
+outcome(const struct svc_response *rsp)
 {
-	struct svc_call call = { .url = url, .timeout_ms = gateway->timeout_ms };
+	if (rsp->status)
+		return OTEL_INT(OTEL_HTTP_RESPONSE_STATUS_CODE, rsp->status);
+	return OTEL_STR(OTEL_ERROR_TYPE, rsp->error == -ETIMEDOUT ? "timeout" : "_OTHER");
+}
 
-	return svc_http(gateway->host, &call);
+/* Asks another service, in a span of its own. */
+static struct svc_response *
+ask(const struct gateway *gateway, const char *asking, const char *url)
+{
+	OTEL_SPAN(span, gateway->host->tracer, asking);
+	struct svc_call call = { .url = url, .timeout_ms = gateway->timeout_ms };
+	struct svc_response *rsp = svc_http(gateway->host, &call);
+
+	otel_span_set(span, outcome(rsp));
+	if (rsp->status != 200)
+		otel_span_set_status(span, OTEL_STATUS_ERROR, rsp->message);
+	return rsp;
 }
 
 /* Passes on what a service said that did not say 200. */
@@ -47,9 +63,10 @@ reply_failure(struct svc_request *req, const char *service,
 
 	otel_log(req->host->logger, refused ? OTEL_WARN : OTEL_ERROR,
 	         "a service that the answer needs gave none",
-	         OTEL_STR(OTEL_SERVICE_PEER_NAME, service),
-	         rsp->status ? OTEL_INT(OTEL_HTTP_RESPONSE_STATUS_CODE, rsp->status)
-	                     : OTEL_STR(OTEL_EXCEPTION_MESSAGE, rsp->message));
+	         OTEL_STR(OTEL_SERVICE_PEER_NAME, service), outcome(rsp));
+	if (!refused)
+		otel_span_set_status(otel_span_current(), OTEL_STATUS_ERROR,
+		                     "a service that the answer needs gave none");
 	if (rsp->status >= 400 && rsp->status <= 599)
 		return svc_reply(req, rsp->status, "text/plain; charset=utf-8", rsp->body,
 		                 rsp->len);
@@ -67,6 +84,8 @@ reply_garbage(struct svc_request *req, const char *service)
 
 	otel_log(req->host->logger, OTEL_ERROR, "an answer could not be understood",
 	         OTEL_STR(OTEL_SERVICE_PEER_NAME, service));
+	otel_span_set_status(otel_span_current(), OTEL_STATUS_ERROR,
+	                     "an answer could not be understood");
 	snprintf(text, sizeof text, "%s gave an answer that could not be understood\n",
 	         service);
 	return svc_reply_text(req, 502, text);
@@ -111,6 +130,8 @@ reply_distance(struct svc_request *req, json_t *place, const struct svc_response
 		json_decref(answer);
 		return reply_garbage(req, "iss-distance-service");
 	}
+	otel_log(req->host->logger, OTEL_INFO, "answered the question",
+	         OTEL_DOUBLE("iss.distance", json_number_value(distance)));
 	r = svc_reply_json(req, 200,
 	                   json_pack("{s:f, s:o, s:o}", "distance",
 	                             round(json_number_value(distance) * 100) / 100,
@@ -131,7 +152,7 @@ answer_for(const struct gateway *gateway, struct svc_request *req, json_t *place
 		json_decref(place);
 		return svc_reply_text(req, 500, "iss_distance_url is too long\n");
 	}
-	SVC_RESPONSE(rsp, ask(gateway, url));
+	SVC_RESPONSE(rsp, ask(gateway, "asking-iss-distance-service", url));
 	if (rsp->status != 200) {
 		json_decref(place);
 		return reply_failure(req, "iss-distance-service", rsp);
@@ -139,44 +160,58 @@ answer_for(const struct gateway *gateway, struct svc_request *req, json_t *place
 	return reply_distance(req, place, rsp);
 }
 
+/* Answers one request: where is the place, and how far is the ISS from it? */
 static int
-gateway_handle(void *self, struct svc_request *req)
+answer(const struct gateway *gateway, struct svc_request *req)
 {
-	struct gateway *gateway = self;
 	const char *location = svc_query(req, "location");
 	char url[MAX_URL];
-	json_t *answer, *place;
+	json_t *said, *place;
 
 	if (!location || location[strspn(location, " \t\r\n")] == '\0') {
 		otel_log(gateway->host->logger, OTEL_WARN, "no location given");
 		return svc_reply_text(req, 400, "No location given");
 	}
 	if (svc_url(url, sizeof url, gateway->geolocator_url) < 0 ||
-	    svc_url_add(url, sizeof url, "location", location) < 0)
+	    svc_url_add(url, sizeof url, "location", location) < 0) {
+		otel_log(gateway->host->logger, OTEL_WARN, "the location is too long");
 		return svc_reply_text(req, 400, "The location is too long\n");
+	}
 
-	SVC_RESPONSE(rsp, ask(gateway, url));
+	SVC_RESPONSE(rsp, ask(gateway, "asking-geolocator-service", url));
 	if (rsp->status != 200)
 		return reply_failure(req, "geolocator-service", rsp);
-	answer = json_loadb(rsp->body, rsp->len, 0, NULL);
-	place = coordinates(answer);
-	json_decref(answer);
+	said = json_loadb(rsp->body, rsp->len, 0, NULL);
+	place = coordinates(said);
+	json_decref(said);
 	if (!place)
 		return reply_garbage(req, "geolocator-service");
 	return answer_for(gateway, req, place);
 }
 
 static int
-gateway_start(const struct svc_host *host, void **self, struct otel_error *err)
+gateway_handle(void *self, struct svc_request *req)
+{
+	struct gateway *gateway = self;
+
+	OTEL_SPAN(span, gateway->host->tracer, "answering-question");
+	otel_counter_add(gateway->incoming_requests, 1);
+	return answer(gateway, req);
+}
+
+static int
+gateway_start(const struct svc_host *host, void **self, struct svc_error *err)
 {
 	struct gateway *gateway = calloc(1, sizeof *gateway);
 
 	if (!gateway)
-		return otel_error_set(err, -ENOMEM, "out of memory");
+		return svc_error_set(err, -ENOMEM, "out of memory");
 	gateway->host = host;
 	gateway->geolocator_url = svc_config(host, "geolocator_url");
 	gateway->iss_distance_url = svc_config(host, "iss_distance_url");
 	gateway->timeout_ms = (int)svc_config_int(host, "timeout");
+	gateway->incoming_requests = otel_counter_new(host->meter, "incoming.requests",
+	                                              "{request}", "requests received");
 	*self = gateway;
 	return 0;
 }

@@ -42,6 +42,7 @@ struct geolocator {
 	struct cache *cache;
 	int64_t found_ms, missing_ms; /* how long answers are kept */
 	struct flight *flights;
+	struct otel_counter *incoming_requests, *geocoder_requests;
 };
 
 /* ---- one question at a time for each place ---- */
@@ -115,6 +116,28 @@ flight_wait(struct geolocator *geo, struct flight *flight, struct location *out)
 	return r;
 }
 
+/* What came of a search, as the attribute that the semantic conventions have for it. */
+static struct otel_attribute
+outcome(int status, int r)
+{
+	if (status)
+		return OTEL_INT(OTEL_HTTP_RESPONSE_STATUS_CODE, status);
+	return OTEL_STR(OTEL_ERROR_TYPE, r == -ETIMEDOUT ? "timeout" : "_OTHER");
+}
+
+/* As search_place, in a span of its own. */
+static int
+ask_geocoder(struct geolocator *geo, const char *place, struct location *out)
+{
+	OTEL_SPAN(span, geo->host->tracer, "asking-geocoder");
+	int status, r = search_place(&geo->search, place, out, &status);
+
+	if (r != -EBUSY) /* then nobody was asked */
+		otel_counter_add(geo->geocoder_requests, 1, outcome(status, r));
+	otel_span_set(span, outcome(status, r));
+	return r < 0 ? otel_span_fail(span, r, "the geocoder gave no answer") : 0;
+}
+
 static int
 flight_ask(struct geolocator *geo, const char *place, struct location *out)
 {
@@ -123,7 +146,7 @@ flight_ask(struct geolocator *geo, const char *place, struct location *out)
 
 	if (!flight)
 		return -ENOMEM;
-	r = search_place(&geo->search, place, &flight->location);
+	r = ask_geocoder(geo, place, &flight->location);
 	if (r == 0) {
 		int64_t keep_ms = flight->location.exists ? geo->found_ms
 		                                          : geo->missing_ms;
@@ -187,6 +210,7 @@ reply_failure(struct svc_request *req, int r)
 {
 	otel_log(req->host->logger, OTEL_ERROR, "the place could not be searched",
 	         OTEL_STR(OTEL_EXCEPTION_MESSAGE, strerror(-r)));
+	otel_span_fail(otel_span_current(), r, "the place could not be searched");
 	switch (r) {
 	case -ETIMEDOUT:
 		return svc_reply_text(req, 504,
@@ -201,18 +225,20 @@ reply_failure(struct svc_request *req, int r)
 	}
 }
 
+/* Answers one request: where is the place? */
 static int
-geolocator_handle(void *self, struct svc_request *req)
+answer(struct geolocator *geo, struct svc_request *req)
 {
-	struct geolocator *geo = self;
 	const char *text = svc_query(req, "location");
 	char place[MAX_LOCATION];
 	struct location at;
 	bool cached;
 	int r;
 
-	if (text && normalise(text, place, sizeof place) < 0)
+	if (text && normalise(text, place, sizeof place) < 0) {
+		otel_log(geo->host->logger, OTEL_WARN, "the location is too long");
 		return svc_reply_text(req, 400, "The location is too long\n");
+	}
 	if (!text || !*place) {
 		otel_log(geo->host->logger, OTEL_WARN, "no location given");
 		return svc_reply_text(req, 400, "No location given");
@@ -224,7 +250,7 @@ geolocator_handle(void *self, struct svc_request *req)
 	otel_span_set(otel_span_current(), OTEL_STR("geolocator.location", place),
 	              OTEL_BOOL("geolocator.cache.hit", cached));
 	if (!at.exists) {
-		otel_log(geo->host->logger, OTEL_INFO, "there is no such place",
+		otel_log(geo->host->logger, OTEL_WARN, "there is no such place",
 		         OTEL_STR("geolocator.location", place));
 		return svc_reply_text(req, 404, "There is no place of that name\n");
 	}
@@ -234,6 +260,16 @@ geolocator_handle(void *self, struct svc_request *req)
 	return svc_reply_json(req, 200,
 	                      json_pack("{s:f, s:f}", "latitude", at.latitude,
 	                                "longitude", at.longitude));
+}
+
+static int
+geolocator_handle(void *self, struct svc_request *req)
+{
+	struct geolocator *geo = self;
+
+	OTEL_SPAN(span, geo->host->tracer, "finding-place");
+	otel_counter_add(geo->incoming_requests, 1);
+	return answer(geo, req);
 }
 
 static void
@@ -246,25 +282,30 @@ geolocator_stop(void *self)
 }
 
 static int
-geolocator_start(const struct svc_host *host, void **self, struct otel_error *err)
+geolocator_start(const struct svc_host *host, void **self, struct svc_error *err)
 {
 	struct geolocator *geo = calloc(1, sizeof *geo);
 	int64_t entries = svc_config_int(host, "cache_entries");
 	int r;
 
 	if (!geo)
-		return otel_error_set(err, -ENOMEM, "out of memory");
+		return svc_error_set(err, -ENOMEM, "out of memory");
 	geo->host = host;
 	geo->found_ms = svc_config_int(host, "cache_ttl");
 	geo->missing_ms = svc_config_int(host, "cache_missing_ttl");
+	geo->incoming_requests = otel_counter_new(host->meter, "incoming.requests",
+	                                          "{request}", "requests received");
+	geo->geocoder_requests = otel_counter_new(host->meter, "geocoder.requests",
+	                                          "{request}",
+	                                          "requests to the place search");
 	r = search_init(&geo->search, host, err);
 	if (r == 0 && (entries < 0 || entries > 1000000))
-		r = otel_error_set(err, -EINVAL,
-		                   "cache_entries is a number from 0 to 1000000");
+		r = svc_error_set(err, -EINVAL,
+		                  "cache_entries is a number from 0 to 1000000");
 	if (r == 0) {
 		geo->cache = cache_new((size_t)entries);
 		if (!geo->cache)
-			r = otel_error_set(err, -ENOMEM, "out of memory");
+			r = svc_error_set(err, -ENOMEM, "out of memory");
 	}
 	if (r < 0) {
 		geolocator_stop(geo);

@@ -121,7 +121,7 @@ search_parse(const char *text, size_t len, struct location *out)
 }
 
 int
-search_place(struct search *s, const char *place, struct location *out)
+search_place(struct search *s, const char *place, struct location *out, int *status)
 {
 	struct svc_header headers[] = { { "User-Agent", s->user_agent },
 		                        { "Accept-Language", s->language },
@@ -133,6 +133,8 @@ search_place(struct search *s, const char *place, struct location *out)
 		                 .timeout_ms = s->timeout_ms };
 	int r = wait_for_turn(s);
 
+	if (status)
+		*status = 0;
 	if (r < 0)
 		return r;
 	if (svc_url(url, sizeof url, s->url) < 0 ||
@@ -141,6 +143,8 @@ search_place(struct search *s, const char *place, struct location *out)
 	    svc_url_add(url, sizeof url, "limit", "1") < 0)
 		return -EBADMSG;
 	SVC_RESPONSE(rsp, svc_http(s->host, &call));
+	if (status)
+		*status = rsp->status;
 	if (rsp->error == -ETIMEDOUT || rsp->error == -ECANCELED)
 		return rsp->error;
 	if (rsp->status != 200)

@@ -29,9 +29,11 @@ int search_init(struct search *search, const struct svc_host *host,
 
 /*
  * Asks for one place. 0 and *out, which may say that there is none; -ETIMEDOUT; -EBUSY when too many are
- * waiting; -ECANCELED; -EBADMSG for anything else that is no answer. [fiber]
+ * waiting; -ECANCELED; -EBADMSG for anything else that is no answer. *status, unless NULL, is that of the
+ * HTTP answer; 0: there was none. [fiber]
  */
-int search_place(struct search *search, const char *place, struct location *out);
+int search_place(struct search *search, const char *place, struct location *out,
+                 int *status);
 
 /* Reads the first result of an answer. 0 and *out, or -EBADMSG. */
 int search_parse(const char *text, size_t len, struct location *out);

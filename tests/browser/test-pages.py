@@ -54,7 +54,8 @@ def test_a_typed_place_gives_its_distance_and_its_trace():
 
 def test_the_page_says_when_nothing_is_traced():
     host = application.start()
-    host.args = [a for n in ("frontend", "gateway", "geolocator-service", "iss-distance-service") for a in ("--set", f"plugin {n}.instrument=no")]
+    services = ("frontend", "gateway", "geolocator-service", "iss-distance-service")
+    host.args = [a for n in services for key in ("instrument=no", "traces=none") for a in ("--set", f"plugin {n}.{key}")]
     with host, Browser() as browser:
         ask(browser, host).send_keys(Keys.ENTER)
         assert "Not traced yet" in browser.text("#untraced")

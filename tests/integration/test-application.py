@@ -140,7 +140,7 @@ def test_a_failing_position_service_is_a_502_and_never_a_position():
 
 def check_trace(protocol):
     with start(protocol) as host:
-        reply, trace_id, found = distance_trace(host, 11)
+        reply, trace_id, found = distance_trace(host, 17)
         assert reply.status == 200
         by_service = collections.Counter(r["service.name"] for r, _, _ in found)
         assert set(by_service) == {"frontend", "gateway", "geolocator-service", "iss-distance-service"}, by_service
@@ -200,7 +200,7 @@ def test_counters_are_counted():
 
 def test_log_records_are_tied_to_their_spans():
     with start() as host:
-        distance_trace(host, 11)  # geolocator-service has the place from here on, so that only the position fails
+        distance_trace(host, 17)  # geolocator-service has the place from here on, so that only the position fails
         cupola.request(host.ports["upstream"], "/fail?mode=503", method="POST")
         reply = cupola.request(host.ports["frontend"], "/api/distance?location=Darmstadt")
         trace_id = reply.headers["traceresponse"].split("-")[1]
@@ -222,7 +222,7 @@ def test_the_map_and_the_suggestions_are_never_traced():
             assert reply.status == 200, (path, reply.status)
             if path.startswith("/api/"):
                 assert "traceresponse" not in reply.headers
-        _, trace_id, _ = distance_trace(host, 11)
+        _, trace_id, _ = distance_trace(host, 17)
         traces = {s["traceId"] for r, _, s in flat(ask_station(host, "spans", "service=frontend"), "resourceSpans", "scopeSpans", "spans")
                   if attributes(s).get("url.path", "").startswith("/api/") and not attributes(s)["url.path"].startswith("/api/distance")}
         assert not traces, traces
@@ -230,7 +230,8 @@ def test_the_map_and_the_suggestions_are_never_traced():
 
 def test_dark_services_make_no_spans_and_no_traceresponse():
     host = start()
-    host.args = [a for n in ("frontend", "gateway", "geolocator-service", "iss-distance-service") for a in ("--set", f"plugin {n}.instrument=no")]
+    services = ("frontend", "gateway", "geolocator-service", "iss-distance-service")
+    host.args = [a for n in services for key in ("instrument=no", "traces=none") for a in ("--set", f"plugin {n}.{key}")]
     with host:
         reply = cupola.request(host.ports["frontend"], "/api/distance?location=Darmstadt")
         assert reply.status == 200 and "traceresponse" not in reply.headers
