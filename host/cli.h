@@ -30,6 +30,7 @@ struct cli_command {
 	int (*run)(struct cli_options *options);
 	const char *usage; /* behind "cupola " */
 	const char *help;
+	int (*run_raw)(int argc, char **argv); /* instead of run: reads its arguments itself */
 };
 
 /* Reads argv; 0, or -EINVAL after a sentence. */
@@ -54,5 +55,6 @@ int cli_status(struct cli_options *options);
 int cli_stop(struct cli_options *options);
 int cli_new(struct cli_options *options);
 int cli_dev(struct cli_options *options);
+int cli_workshop(int argc, char **argv);
 
 #endif

@@ -193,9 +193,8 @@ holds_inode(const char *pid, unsigned long inode)
 	return found;
 }
 
-/* "nginx (pid 123)", or "another program". Returns buf. */
-static const char *
-holder(uint16_t port, char *buf, size_t size)
+const char *
+host_listen_holder(uint16_t port, char *buf, size_t size)
 {
 	unsigned long inode = listening_inode("/proc/net/tcp", port);
 	char path[300], comm[64] = "";
@@ -282,7 +281,7 @@ explain(struct otel_error *err, int code, const struct host_listen *listen)
 		return otel_error_set(
 			err, code,
 			"%s: expected a free port, found it taken by %s; stop that, or listen elsewhere",
-			text, holder(listen->port, who, sizeof who));
+			text, host_listen_holder(listen->port, who, sizeof who));
 	if (code == -EADDRNOTAVAIL)
 		return otel_error_set(
 			err, code,

@@ -32,4 +32,7 @@ const char *host_listen_text(const char *address, unsigned port, char *buf, size
 OTEL_MUST_USE int host_listen_open(const struct host_listen *listen, size_t n, int *fds,
                                    uint16_t *port, struct otel_error *err);
 
+/* Who listens on the port: "nginx (pid 123)", or that the system does not tell. Returns buf. [any] */
+const char *host_listen_holder(uint16_t port, char *buf, size_t size);
+
 #endif

@@ -7,7 +7,7 @@ pkgconfig_DATA += %D%/cupola.pc
 host_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%/include -I$(top_srcdir)/%D% $(EVENT_CFLAGS) $(CURL_CFLAGS) \
 	$(JANSSON_CFLAGS) $(NGHTTP2_CFLAGS) $(ZLIB_CFLAGS) \
 	-DCUPOLA_PREFIX='"$(prefix)"' -DCUPOLA_PLUGINDIR='"$(plugindir)"' -DCUPOLA_CONFDIR='"$(confdir)"' \
-	-DCUPOLA_DATADIR='"$(pkgdatadir)"' -DCUPOLA_RUNDIR='"$(runstatedir)/cupola"' -DADDR2LINE='"$(ADDR2LINE)"'
+	-DCUPOLA_DATADIR='"$(pkgdatadir)"' -DCUPOLA_LIBEXECDIR='"$(libexecdir)/cupola"' -DCUPOLA_RUNDIR='"$(runstatedir)/cupola"' -DADDR2LINE='"$(ADDR2LINE)"'
 noinst_LTLIBRARIES += %D%/libhost.la
 %C%_libhost_la_CPPFLAGS = $(host_cppflags)
 %C%_libhost_la_LIBADD = otel/libotel.la $(EVENT_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(NGHTTP2_LIBS) $(ZLIB_LIBS) -lm -ldl
@@ -31,6 +31,7 @@ noinst_LTLIBRARIES += %D%/libhttp.la
 	%D%/privileges.c %D%/privileges.h %D%/describe.c %D%/describe.h %D%/symbolise.c %D%/symbolise.h \
 	%D%/master.c %D%/master.h %D%/master_priv.h %D%/process.c %D%/post-mortem.c %D%/apply.c %D%/apply-check.c %D%/apply-plan.c %D%/apply_priv.h %D%/conf-diff.c %D%/conf-diff.h %D%/watch.c \
 	%D%/control.c %D%/status.c %D%/control.h %D%/cli.c %D%/cli.h %D%/cli-near.c %D%/cli-new.c %D%/cli-dev.c
+%C%_libhost_la_SOURCES += %D%/cli-workshop.c
 scaffolddir = $(pkgdatadir)/scaffold
 scaffold_files = %D%/scaffold/app.c.in %D%/scaffold/Makefile.in %D%/scaffold/host.conf.in %D%/scaffold/README.md.in
 scaffold_DATA = $(scaffold_files)

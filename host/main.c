@@ -59,7 +59,7 @@ static const struct cli_command commands[] = {
 	{ "dev", "cs", 1, 1, cli_dev, "dev DIR [-c FILE]",
 	  "Builds the service in DIR, loads it, and does both again whenever a file in DIR is saved. Uses the\n"
 	  "host that runs, or starts one.\n" },
-	{ "workshop", "", 0, 64, cli_later, "workshop ...", "The lessons. They come with a later release.\n" },
+	{ "workshop", "", 0, 0, NULL, "workshop [COMMAND]", "", .run_raw = cli_workshop },
 	{ "check", "", 0, 64, cli_later, "check FILE",
 	  "Holds live telemetry against the assertions in FILE. It comes with a later release.\n" },
 	{ "version", "", 0, 0, cli_version, "version", "Prints the version.\n" },
@@ -154,6 +154,8 @@ main(int argc, char **argv)
 			break;
 	if (!command->name)
 		return unknown_command(argv[1]);
+	if (command->run_raw)
+		return command->run_raw(argc - 1, argv + 1);
 	if (cli_parse(command, argc - 1, argv + 1, &options) < 0) {
 		status = EXIT_FAILURE;
 	} else if (options.help) {

@@ -68,6 +68,16 @@ host_path_conf(void)
 }
 
 const char *
+host_path_workshop(void)
+{
+	static char *path;
+
+	return path ? path
+	            : (path = installed("libexec/cupola/cupola-workshop",
+	                                CUPOLA_LIBEXECDIR "/cupola-workshop"));
+}
+
+const char *
 host_path_runtime(void)
 {
 	static char *path;

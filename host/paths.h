@@ -12,6 +12,7 @@ const char *host_path_program(void); /* this program, absolute */
 const char *host_path_plugins(void); /* $(libdir)/cupola/plugins */
 const char *host_path_data(void);    /* $(datadir)/cupola */
 const char *host_path_conf(void);    /* $(sysconfdir)/cupola/host.conf */
+const char *host_path_workshop(void); /* $(libexecdir)/cupola/cupola-workshop */
 /* $XDG_RUNTIME_DIR/cupola, without one /tmp/cupola-UID; $(runstatedir)/cupola for root. */
 const char *host_path_runtime(void);
 

@@ -50,3 +50,17 @@ CLEAN_HOOKS += clean-stages
 clean-stages:
 	-rm -rf %D%/stages
 .PHONY: install-workshop uninstall-workshop clean-stages
+
+# What decides whether a step is solved; a new file in the folder is installed without being named here.
+EXTRA_DIST += %D%/checks
+INSTALL_HOOKS += install-checks
+install-checks:
+	@$(MKDIR_P) "$(DESTDIR)$(workshopdir)/checks" && rm -f "$(DESTDIR)$(workshopdir)"/checks/*.json
+	@$(INSTALL_DATA) $(srcdir)/%D%/checks/*.json "$(DESTDIR)$(workshopdir)/checks/"
+UNINSTALL_HOOKS += uninstall-checks
+uninstall-checks:
+	rm -rf "$(DESTDIR)$(workshopdir)/checks"
+.PHONY: install-checks uninstall-checks
+
+# The program behind `cupola workshop`.
+include %D%/tool/local.mk

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `cupola workshop check`. What is judged is what runs, so what runs is looked at first: code that does not
+ * compile, or was saved and is not loaded yet, is told of before the results that it explains.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "build.h"
+#include "course.h"
+#include "files.h"
+#include "job.h"
+#include "memory.h"
+#include "progress.h"
+#include "running.h"
+#include "session.h"
+#include "term.h"
+
+#define BUILD_PATIENCE_MS 20000 /* for a session that is building what was just saved */
+#define EXIT_UNCHECKED    2
+
+/* ---- what runs ---- */
+
+static const char *
+recorded_hash(const json_t *recorded, const char *unit)
+{
+	return json_string_value(json_object_get(
+		json_object_get(json_object_get(recorded, "units"), unit), "hash"));
+}
+
+/* Whether the sources of the unit are those of its last build. */
+static bool
+is_built(const struct tool *tool, const json_t *recorded, const char *unit)
+{
+	const char *hash = recorded_hash(recorded, unit);
+	char digits[24];
+
+	snprintf(digits, sizeof digits, "%016" PRIx64, build_hash(tool, unit));
+	return !hash || !strcmp(hash, digits);
+}
+
+/* Gives a session that runs the time to build what was saved a moment ago. Owned. */
+static json_t *
+await_builds(const struct tool *tool)
+{
+	long long end = now_ms() + BUILD_PATIENCE_MS;
+
+	for (;;) {
+		json_t *recorded = build_recorded(tool);
+		bool all = true;
+
+		for (size_t i = 0; tool->course->services[i]; i++)
+			all &= is_built(tool, recorded, tool->course->services[i]);
+		if (all || now_ms() > end || !session_builds(tool))
+			return recorded;
+		json_decref(recorded);
+		usleep(50000);
+	}
+}
+
+static void
+say_errors(const char *unit, const json_t *errors)
+{
+	const json_t *error;
+	size_t i;
+
+	say_in(RED, "%s does not compile, so what is checked is the version before:", unit);
+	json_array_foreach(errors, i, error)
+	{
+		const char *file = json_string_value(json_object_get(error, "file"));
+
+		if (i < 3 && file && *file)
+			say("  %s:%d: %s", file,
+			    (int)json_integer_value(json_object_get(error, "line")),
+			    json_string_value(json_object_get(error, "text")));
+		else if (i < 3)
+			say("  %s", json_string_value(json_object_get(error, "text")));
+	}
+}
+
+static void
+say_what_runs(const struct tool *tool, const json_t *status)
+{
+	json_t *recorded = await_builds(tool);
+
+	for (size_t i = 0; !tool->json && tool->course->services[i]; i++) {
+		const char *name = tool->course->services[i];
+		const json_t *unit =
+			json_object_get(json_object_get(recorded, "units"), name);
+		json_int_t built = json_integer_value(json_object_get(unit, "generation"));
+		int runs = running_generation(status, name);
+
+		if (!is_built(tool, recorded, name))
+			say_in(YELLOW,
+			       "%s was saved and not loaded yet: `make -C %s/%s`, then "
+			       "`cupola reload %s`",
+			       name, tool->dir, name, name);
+		else if (json_is_false(json_object_get(unit, "ok")))
+			say_errors(name, json_object_get(unit, "errors"));
+		else if (runs && built > runs)
+			say_in(YELLOW,
+			       "%s runs generation %d, not %d, which crashed; save a mended one",
+			       name, runs, (int)built);
+	}
+	json_decref(recorded);
+}
+
+/* ---- running the checks ---- */
+
+static void
+add_line(struct check *check, json_t *line)
+{
+	const char *result = json_string_value(json_object_get(line, "result"));
+	bool passed = result && !strcmp(result, "pass");
+
+	check->passed += passed;
+	check->failed += result && !strcmp(result, "fail");
+	json_array_append(check->lines, line);
+}
+
+/* The assertions in the output of `cupola check --json`; its last line is the sum. */
+static void
+read_output(struct check *check, const char *text)
+{
+	json_t *line;
+
+	for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
+		line = json_loadb(text, strcspn(text, "\n"), 0, NULL);
+		if (json_object_get(line, "id"))
+			add_line(check, line);
+		json_decref(line);
+	}
+}
+
+static int
+ask_engine(const struct tool *tool, struct check *check, struct otel_error *err)
+{
+	char *file = course_check_file(tool->course, check->step), *conf = tool_conf(tool), *why;
+	const char *const argv[] = { tool->cupola, "check", file, "--json", "-c", conf, NULL };
+	struct job_how how = { .dir = tool->dir, .quiet = true };
+	struct job *job;
+	int r = job_run(argv, &how, &job, err);
+
+	free(file);
+	free(conf);
+	if (r < 0)
+		return r;
+	read_output(check, job->text[0]);
+	if (job->status != 0 && !check->failed) {
+		why = job_sentence(job);
+		r = otel_error_set(err, -EIO, "%s: %s", tool->course->steps[check->step].name,
+		                   *why ? why : "the checks could not be made");
+		free(why);
+	}
+	job_free(job);
+	return r;
+}
+
+int
+check_run(const struct tool *tool, size_t step, struct check *out, struct otel_error *err)
+{
+	long long began = now_ms();
+	int r = 0;
+
+	*out = (struct check){ .step = step, .lines = json_array() };
+	if (step_is_tour(&tool->course->steps[step])) {
+		json_t *lines = json_array(), *line;
+		size_t i;
+
+		check_tour(tool, lines);
+		json_array_foreach(lines, i, line) add_line(out, line);
+		json_decref(lines);
+	}
+	if (tool->course->steps[step].has_check)
+		r = ask_engine(tool, out, err);
+	out->seconds = (double)(now_ms() - began) / 1e3;
+	if (r < 0)
+		check_fini(out);
+	return r;
+}
+
+void
+check_fini(struct check *check)
+{
+	json_decref(check->lines);
+	*check = (struct check){ 0, NULL };
+}
+
+/* ---- saying what came of it ---- */
+
+static const char *
+text_of(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	return text ? text : "";
+}
+
+static void
+print_json(const struct tool *tool, const struct check *check)
+{
+	const char *step = tool->course->steps[check->step].name;
+	json_t *line;
+	size_t i;
+
+	json_array_foreach(check->lines, i, line)
+	{
+		bool failed = !strcmp(text_of(line, "result"), "fail");
+		json_t *out = json_pack("{s:s,s:s,s:s,s:s}", "step", step, "id", text_of(line, "id"),
+		                        "say", text_of(line, "say"), "result",
+		                        text_of(line, "result"));
+		const json_t *miss = json_object_get(line, "miss");
+
+		json_object_set_new(out, "miss",
+		                    json_is_string(miss) ? json_string(json_string_value(miss))
+		                                         : json_null());
+		json_object_set_new(out, "hint",
+		                    failed ? json_string("cupola workshop hint") : json_null());
+		json_dumpf(out, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(out);
+	}
+	line = json_pack("{s:s,s:i,s:i,s:f,s:b}", "step", step, "passed", check->passed, "failed",
+	                 check->failed, "seconds", check->seconds, "done", !check->failed);
+	json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(4));
+	putchar('\n');
+	json_decref(line);
+	fflush(stdout);
+}
+
+static void
+print_text(const struct tool *tool, const struct check *check)
+{
+	const struct step *step = &tool->course->steps[check->step];
+	const json_t *line;
+	size_t i;
+
+	say("%s%s  %s%s", colour(BOLD), step->name, step->title, colour_off());
+	json_array_foreach(check->lines, i, line)
+	{
+		const char *result = text_of(line, "result"), *miss = text_of(line, "miss");
+		bool passed = !strcmp(result, "pass");
+
+		say("  %s%s%s  %s", colour(passed ? GREEN : RED), passed ? "ok" : "--", colour_off(),
+		    text_of(line, "say"));
+		if (!passed && *miss)
+			say("      %s%s%s", colour(YELLOW), miss, colour_off());
+	}
+	if (check->failed)
+		say("%d passed, %d failed in %.1f s; `cupola workshop hint` helps", check->passed,
+		    check->failed, check->seconds);
+	else
+		say_in(GREEN, "%d passed in %.1f s", check->passed, check->seconds);
+}
+
+/* ---- what is remembered ---- */
+
+/* The step is solved, and with it those before it that have no checks of their own. */
+static void
+mark_passed(struct state *state, const struct course *course, size_t i)
+{
+	for (bool first = true; first || (!course->steps[i].has_check &&
+	                                  !step_is_tour(&course->steps[i]));
+	     i--, first = false) {
+		json_t *step = state_step(state, course->steps[i].name);
+
+		if (!state_is_passed(state, course->steps[i].name))
+			json_object_set_new(step, "passed_at", json_integer(time(NULL)));
+		json_object_del(step, "caught_up");
+		if (i == 0)
+			break;
+	}
+}
+
+/* What did not hold, with its hints. */
+static json_t *
+failed_lines(const struct check *check)
+{
+	json_t *failed = json_array(), *line;
+	size_t i;
+
+	json_array_foreach(check->lines, i, line)
+	{
+		if (!strcmp(text_of(line, "result"), "fail"))
+			json_array_append(failed, line);
+	}
+	return failed;
+}
+
+static int
+remember(const struct tool *tool, const struct check *check, struct otel_error *err)
+{
+	struct state state;
+	int r = state_open(tool, true, &state, err);
+
+	if (r < 0)
+		return r;
+	if (!check->failed && check->passed)
+		mark_passed(&state, tool->course, check->step);
+	json_object_set_new(state.json, "last_check",
+	                    json_pack("{s:s,s:o,s:I}", "step",
+	                              tool->course->steps[check->step].name, "failed",
+	                              failed_lines(check), "at", (json_int_t)time(NULL)));
+	r = state_save(&state, err);
+	state_close(&state);
+	return r;
+}
+
+/* ---- the command ---- */
+
+/* Which steps are meant, each once, by the step that has the checks. */
+static size_t
+choose(const struct tool *tool, const struct state *state, bool *wanted)
+{
+	const struct course *course = tool->course;
+	const char *what = tool->n_rest ? tool->rest[0] : NULL;
+	size_t now = state_now(state, course), n = 0;
+
+	for (size_t i = 0; i < course->n_steps; i++) {
+		size_t by = course_checked_by(course, i);
+		bool is = what ? !strcmp(what, course->steps[i].name) ||
+		                         !strcmp(what, course->steps[i].section) ||
+		                         (!strcmp(what, "all") && i <= now)
+		               : i == now;
+
+		/* The tour leaves nothing in the files, so it is not asked for again. */
+		if (what && !strcmp(what, "all") && step_is_tour(&course->steps[i]) && i != now)
+			is = false;
+		if (is && by < course->n_steps && !wanted[by]) {
+			wanted[by] = true;
+			n++;
+		}
+	}
+	return n;
+}
+
+static int
+check_each(const struct tool *tool, const bool *wanted)
+{
+	struct otel_error err = OTEL_ERROR_INIT;
+	int result = EXIT_SUCCESS;
+
+	for (size_t i = 0; i < tool->course->n_steps; i++) {
+		struct check check;
+
+		if (!wanted[i])
+			continue;
+		say_for_now("%s  asking and looking ...", tool->course->steps[i].name);
+		if (check_run(tool, i, &check, &err) < 0) {
+			tool_fail(tool, "%s", err.message);
+			return EXIT_UNCHECKED;
+		}
+		if (tool->json)
+			print_json(tool, &check);
+		else
+			print_text(tool, &check);
+		if (check.failed)
+			result = EXIT_FAILURE;
+		if (remember(tool, &check, &err) < 0)
+			result = tool_fail(tool, "%s", err.message);
+		check_fini(&check);
+	}
+	return result;
+}
+
+int
+cmd_check(struct tool *tool)
+{
+	struct otel_error err = OTEL_ERROR_INIT;
+	bool *wanted = xcalloc(tool->course->n_steps + 1, sizeof *wanted);
+	json_t *status = NULL;
+	struct state state;
+	size_t n;
+	int result;
+
+	if (state_open(tool, false, &state, &err) < 0) {
+		free(wanted);
+		return tool_fail(tool, "%s", err.message);
+	}
+	n = choose(tool, &state, wanted);
+	if (!n && tool->n_rest) {
+		result = tool_fail(tool,
+		                   "%s has no checks: expected a step, a section or all "
+		                   "(`cupola workshop list`)",
+		                   tool->rest[0]);
+	} else if (!n) {
+		say("All is solved. `cupola workshop check all` checks everything again.");
+		result = EXIT_SUCCESS;
+	} else if (!(status = running_status(tool))) {
+		tool_fail(tool, "nothing runs here; `cupola workshop` in another terminal starts it");
+		result = EXIT_UNCHECKED;
+	} else {
+		say_what_runs(tool, status);
+		result = check_each(tool, wanted);
+		if (!tool->json && result == EXIT_SUCCESS)
+			progress_say_next(tool, status);
+	}
+	state_close(&state);
+	json_decref(status);
+	free(wanted);
+	return result;
+}

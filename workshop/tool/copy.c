@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A copy is made in the folder itself, and .workshop/state.json is its last file: until that stands, the
+ * folder is no working copy, and .workshop/making says that the next attempt may go on.
+ */
+#include "copy.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "course.h"
+#include "files.h"
+#include "memory.h"
+#include "state.h"
+
+/* ---- finding ---- */
+
+/* An absolute form of a path that need not exist. Owned. */
+static char *
+absolute(const char *path)
+{
+	char *real = realpath(path, NULL), *cwd;
+
+	if (real || *path == '/')
+		return real ? real : xstrdup(path);
+	cwd = getcwd(NULL, 0);
+	real = xasprintf("%s/%s", cwd ? cwd : ".", path);
+	free(cwd);
+	return real;
+}
+
+static char *
+find_above(void)
+{
+	char *at = getcwd(NULL, 0), *slash;
+
+	while (at && *at) {
+		if (state_is_in(at))
+			return at;
+		slash = strrchr(at, '/');
+		*slash = '\0';
+	}
+	free(at);
+	return NULL;
+}
+
+int
+copy_find(struct tool *tool, char **would)
+{
+	const char *named = tool->wanted, *home = getenv("HOME");
+	char *dir;
+
+	if (!named || !*named)
+		named = getenv("CUPOLA_WORKSHOP");
+	if (named && *named) {
+		dir = absolute(named);
+	} else {
+		dir = find_above();
+		if (!dir)
+			dir = xasprintf("%s/cupola-workshop", home && *home ? home : "");
+	}
+	if (!state_is_in(dir)) {
+		*would = dir;
+		return -ENOENT;
+	}
+	tool->dir = dir;
+	return 0;
+}
+
+/* ---- making ---- */
+
+static bool
+is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	bool empty = true;
+
+	while (dir && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			empty = false;
+	if (dir)
+		closedir(dir);
+	return empty;
+}
+
+static int
+refuse_what_is_there(const char *dir, const char *making, struct otel_error *err)
+{
+	if (!file_exists(dir) || file_exists(making) || is_empty(dir))
+		return 0;
+	return otel_error_set(err, -EEXIST,
+	                      "%s: it is there, and no working copy of the workshop; name another folder with --dir",
+	                      dir);
+}
+
+int
+copy_link(const struct tool *tool, const char *endpoint, struct otel_error *err)
+{
+	char *path = xasprintf("%s/.workshop/installed.mk", tool->dir), *old = NULL,
+	     *text = xasprintf("# Where cupola is installed; written by `cupola workshop`.\n"
+	                       "CUPOLA = %s\n"
+	                       "CUPOLA_PKGCONFIG = %s\n"
+	                       "%s%s%s",
+	                       tool->cupola, tool->pkgconfig,
+	                       endpoint ? "export OTEL_EXPORTER_OTLP_ENDPOINT ?= " : "",
+	                       endpoint ? endpoint : "", endpoint ? "\n" : "");
+	size_t len = 0;
+	int r = 0;
+
+	/* Only what changed is written: everything would be built anew otherwise. */
+	if (file_read(path, &old, &len) < 0 || strcmp(old, text) != 0)
+		r = file_write(path, text, strlen(text), 0644);
+	if (r < 0)
+		otel_error_set(err, r, "%s: %s", path, strerror(-r));
+	free(old);
+	free(path);
+	free(text);
+	return r;
+}
+
+static int
+copy_parts(const struct tool *tool, const char *dir, struct otel_error *err)
+{
+	char *copy = xasprintf("%s/copy", tool->data),
+	     *start = course_stage_before(tool->course, 0), *at = NULL;
+	int r = dir_copy(copy, dir, &at);
+
+	if (!r)
+		r = dir_copy(start, dir, &at);
+	if (r < 0)
+		otel_error_set(err, r, "%s: %s", at, strerror(-r));
+	free(at);
+	free(copy);
+	free(start);
+	return r;
+}
+
+int
+copy_make(struct tool *tool, const char *dir, struct otel_error *err)
+{
+	char *own = xasprintf("%s/.workshop", dir), *making = xasprintf("%s/making", own),
+	     *state = xasprintf("%s/state.json", own);
+	static const char first[] = "{\n  \"version\": 1,\n  \"steps\": {}\n}\n";
+	int r = refuse_what_is_there(dir, making, err);
+
+	if (!r && (r = dir_make(own)) < 0)
+		otel_error_set(err, r, "%s: %s", own, strerror(-r));
+	if (!r && (r = file_write(making, "", 0, 0644)) < 0)
+		otel_error_set(err, r, "%s: %s", making, strerror(-r));
+	if (!r)
+		r = copy_parts(tool, dir, err);
+	if (!r) {
+		tool->dir = realpath(dir, NULL);
+		r = tool->dir ? copy_link(tool, NULL, err) : -errno;
+	}
+	if (!r && (r = file_write(state, first, sizeof first - 1, 0644)) < 0)
+		otel_error_set(err, r, "%s: %s", state, strerror(-r));
+	if (!r)
+		unlink(making);
+	free(own);
+	free(making);
+	free(state);
+	return r;
+}

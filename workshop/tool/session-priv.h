@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * workshop/tool/session-priv.h - what start.c prepares and session.c runs.
+ */
+#ifndef WORKSHOP_SESSION_PRIV_H
+#define WORKSHOP_SESSION_PRIV_H
+
+#include <stdbool.h>
+
+#include "hosting.h"
+#include "job.h"
+#include "tool.h"
+#include "watcher.h"
+
+struct session_unit {
+	const char *name; /* borrowed from the course */
+	bool service;     /* reloaded when it was built */
+	bool changed;     /* waits for its turn */
+	int generation;   /* the last that was seen */
+	long long crash_at;
+};
+
+struct session {
+	struct tool *tool;
+	struct hosting hosting;
+	int lock; /* >= 0: this session builds; others only look on */
+	bool watch; /* check after each reload */
+	struct watcher *watcher;
+	struct session_unit *units;
+	size_t n_units;
+	bool conf_changed;
+
+	struct job_list jobs;
+	struct session_unit *busy; /* being built or reloaded; one at a time */
+	bool conf_busy;            /* host.conf is being checked or reloaded */
+	bool asking, checking;     /* a status, a check is under way */
+	bool check_again;
+	uint64_t hash;             /* of what is being built */
+	long long began_ms;        /* when what is being built was saved */
+	long long ask_ms;          /* when to ask for the next status */
+	unsigned reloads, asked_at_reload; /* a status from before a reload of ours tells nothing new */
+	char *seen_build;          /* what another session's last build was; owned */
+	bool ended;
+	int result;
+};
+
+/* Takes the lock of who builds: 0, or -EWOULDBLOCK. */
+int session_lock(struct session *session);
+/* Runs until the host ends, or Ctrl-C. The exit status. */
+int session_run(struct session *session, const struct json_t *status);
+/* A command of ours with the same options, in a session's words. Owned argv; its strings are borrowed. */
+const char **session_own(const struct tool *tool, const char *command, const char *more);
+
+#endif
