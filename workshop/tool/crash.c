@@ -86,7 +86,7 @@ crash_say(const struct tool *tool, const json_t *plugin, bool kept)
 }
 
 void
-crash_forget(const struct tool *tool, const char *service)
+crash_settled(const struct tool *tool, const char *service)
 {
 	char *path = crash_path(tool);
 	json_t *json = json_load_file(path, 0, NULL);

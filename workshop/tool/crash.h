@@ -16,6 +16,6 @@ long long crash_at(const struct json_t *plugin);
 /* Says it, and keeps it when `keep`. */
 void crash_say(const struct tool *tool, const struct json_t *plugin, bool keep);
 /* Forgets what is kept of that service. */
-void crash_forget(const struct tool *tool, const char *service);
+void crash_settled(const struct tool *tool, const char *service);
 
 #endif

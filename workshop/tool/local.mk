@@ -10,9 +10,9 @@ noinst_LTLIBRARIES += %D%/libworkshop.la
 	%D%/fault.c %D%/files.c %D%/files.h %D%/hint.c %D%/hint.h %D%/hosting.c %D%/hosting.h %D%/job.c %D%/job.h %D%/ports.c %D%/ports.h \
 	%D%/progress.c %D%/progress.h %D%/rewind.c %D%/running.c %D%/running.h %D%/session.c %D%/session.h %D%/session-priv.h \
 	%D%/solution.c %D%/start.c %D%/state.c %D%/state.h %D%/term.c %D%/term.h %D%/tour.c %D%/watcher.c %D%/watcher.h
-# Of the host it takes what reads host.conf, and what allocates.
-%C%_libworkshop_la_LIBADD = host/libhost.la $(JANSSON_LIBS) $(CURL_LIBS)
 %C%_cupola_workshop_SOURCES = %D%/main.c
 %C%_cupola_workshop_CPPFLAGS = $(workshop_tool_cppflags)
-%C%_cupola_workshop_LDADD = %D%/libworkshop.la
+# Of the host it takes what reads host.conf, and what allocates; the linker leaves the rest.
+workshop_tool_ldadd = %D%/libworkshop.la host/libhost.la $(JANSSON_LIBS) $(CURL_LIBS)
+%C%_cupola_workshop_LDADD = $(workshop_tool_ldadd)
 %C%_cupola_workshop_LDFLAGS = $(AM_LDFLAGS) -Wl,--as-needed -Wl,-rpath,'$$ORIGIN/../../lib'

@@ -190,7 +190,7 @@ on_reloaded(struct job *job, void *arg)
 	session->busy = NULL;
 	if (build.ok) {
 		unit->generation = generation;
-		crash_forget(session->tool, unit->name);
+		crash_settled(session->tool, unit->name);
 		say_in(GREEN, "%s: built and reloaded in %.1f s (generation %d)", unit->name, seconds,
 		       generation);
 		check_soon(session);
@@ -322,7 +322,7 @@ seen_by_hand(struct session *session, struct session_unit *unit, int generation)
 	say("%s: reloaded by hand (generation %d)", unit->name, generation);
 	if (session->lock >= 0) {
 		build_record(session->tool, &build, build_hash(session->tool, unit->name), generation, 0);
-		crash_forget(session->tool, unit->name);
+		crash_settled(session->tool, unit->name);
 		if (!reloads_by_itself(session) && state_open(session->tool, true, &state, &err) == 0) {
 			state_set_reloads(&state);
 			if (state_save(&state, &err) == 0)
