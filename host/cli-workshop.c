@@ -3,13 +3,12 @@
  * `cupola workshop ...`: the workshop is a program of its own, in $(libexecdir)/cupola. It is told where
  * this installation is, so that both belong together wherever the tree was moved to.
  */
-#include "cli.h"
-
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli.h"
 #include "memory.h"
 #include "paths.h"
 
@@ -28,5 +27,6 @@ cli_workshop(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		args[n++] = argv[i];
 	execv(program, (char *const *)(uintptr_t)args);
-	return cli_fail("workshop", "%s: %s; `make install` puts it there", program, strerror(errno));
+	return cli_fail("workshop", "%s: %s; `make install` puts it there", program,
+	                strerror(errno));
 }

@@ -111,25 +111,28 @@ static int
 keep_file(const struct tool *tool, const char *path, const char *to, json_t *files,
           struct otel_error *err)
 {
-	char *from = xasprintf("%s/%s", tool->dir, path), *kept = xasprintf("%s/files/%s", to, path);
+	char *from = xasprintf("%s/%s", tool->dir, path),
+	     *kept = xasprintf("%s/files/%s", to, path);
 	struct stat st;
 	int r = 0;
 
 	if (lstat(from, &st) < 0) {
 		r = errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 		if (!r)
-			json_array_append_new(files, json_pack("{s:s,s:b}", "path", path, "existed", 0));
+			json_array_append_new(files, json_pack("{s:s,s:b}", "path", path,
+			                                       "existed", 0));
 	} else {
 		r = dir_make_for(kept);
 		if (!r)
 			r = file_copy(from, kept);
-		json_array_append_new(files,
-		                      json_pack("{s:s,s:b,s:i,s:b}", "path", path, "existed", 1, "mode",
-		                                (int)(st.st_mode & 07777), "link",
-		                                S_ISLNK(st.st_mode)));
+		json_array_append_new(files, json_pack("{s:s,s:b,s:i,s:b}", "path", path,
+		                                       "existed", 1, "mode",
+		                                       (int)(st.st_mode & 07777), "link",
+		                                       S_ISLNK(st.st_mode)));
 	}
 	if (r < 0)
-		otel_error_set(err, r, "%s cannot be backed up: %s; nothing has changed", from, strerror(-r));
+		otel_error_set(err, r, "%s cannot be backed up: %s; nothing has changed",
+		               from, strerror(-r));
 	free(from);
 	free(kept);
 	return r;
@@ -160,14 +163,16 @@ backup_make(const struct tool *tool, const struct state *state, const char *what
 	*out = (struct backup){ .number = next_number(tool) };
 	out->name = xasprintf("%04d-%s", out->number, what);
 	out->path = xasprintf("%s/%s", above, out->name);
-	out->manifest = json_pack("{s:s,s:s,s:I,s:i,s:b,s:o,s:O}", "what", what, "argument", argument,
-	                          "at", (json_int_t)time(NULL), "of", of, "finished", 0, "files", files,
-	                          "state", state->json);
+	out->manifest = json_pack("{s:s,s:s,s:I,s:i,s:b,s:o,s:O}", "what", what,
+	                          "argument", argument, "at", (json_int_t)time(NULL),
+	                          "of", of, "finished", 0, "files", files, "state",
+	                          state->json);
 	sweep_all(tool);
 	dir_remove(making); /* of one that was interrupted: nothing had changed then */
 	r = dir_make(making);
 	if (r < 0)
-		otel_error_set(err, r, "%s: %s; nothing has changed", making, strerror(-r));
+		otel_error_set(err, r, "%s: %s; nothing has changed", making,
+		               strerror(-r));
 	for (size_t i = 0; !r && tool->course->files[i]; i++)
 		r = keep_file(tool, tool->course->files[i], making, files, err);
 	if (!r)
@@ -175,8 +180,8 @@ backup_make(const struct tool *tool, const struct state *state, const char *what
 	if (!r) {
 		dir_flush(making);
 		if (rename(making, out->path) < 0)
-			r = otel_error_set(err, -errno, "%s: %s; nothing has changed", out->path,
-			                   strerror(errno));
+			r = otel_error_set(err, -errno, "%s: %s; nothing has changed",
+			                   out->path, strerror(errno));
 		dir_flush(above);
 	}
 	if (r < 0) {
@@ -287,7 +292,9 @@ prepare(struct change *change, struct otel_error *err)
 	if (!r && lstat(change->beside, &st) == 0 && !S_ISLNK(st.st_mode) &&
 	    chmod(change->beside, (mode_t)change->mode) < 0)
 		r = -errno;
-	return r < 0 ? otel_error_set(err, r, "%s: %s; nothing has changed", change->to, strerror(-r)) : 0;
+	return r < 0 ? otel_error_set(err, r, "%s: %s; nothing has changed", change->to,
+	                              strerror(-r))
+	             : 0;
 }
 
 static int
@@ -296,8 +303,10 @@ apply(const struct change *change, struct otel_error *err)
 	int r = change->from ? rename(change->beside, change->to) : unlink(change->to);
 
 	if (r < 0 && !(errno == ENOENT && !change->from))
-		return otel_error_set(err, -errno, "%s: %s; `cupola workshop undo` brings everything back",
-		                      change->to, strerror(errno));
+		return otel_error_set(
+			err, -errno,
+			"%s: %s; `cupola workshop undo` brings everything back",
+			change->to, strerror(errno));
 	return 0;
 }
 
@@ -335,14 +344,15 @@ is_among(const char *path, const char *const *only)
 }
 
 int
-backup_write_stage(const struct tool *tool, const char *stage, const char *const *only, size_t *n,
-                   struct otel_error *err)
+backup_write_stage(const struct tool *tool, const char *stage, const char *const *only,
+                   size_t *n, struct otel_error *err)
 {
 	struct changes changes = { NULL, 0 };
 
 	for (size_t i = 0; tool->course->files[i]; i++) {
 		const char *path = tool->course->files[i];
-		char *from = xasprintf("%s/%s", stage, path), *to = xasprintf("%s/%s", tool->dir, path);
+		char *from = xasprintf("%s/%s", stage, path),
+		     *to = xasprintf("%s/%s", tool->dir, path);
 
 		if (is_among(path, only) && file_exists(from))
 			plan_stage(&changes, from, to);
@@ -384,7 +394,8 @@ is_half(const char *name)
 	size_t len = strlen(name), end = strlen(BESIDE);
 
 	return (len > end && !strcmp(name + len - end, BESIDE)) ||
-	       (*name == '.' && strstr(name, BESIDE ".") && len > 4 && !strcmp(name + len - 4, ".new"));
+	       (*name == '.' && strstr(name, BESIDE ".") && len > 4 &&
+	        !strcmp(name + len - 4, ".new"));
 }
 
 static void
@@ -432,7 +443,8 @@ backup_say_interrupted(const struct tool *tool)
 	if (interrupted)
 		say_in(YELLOW,
 		       "`%s %s` was interrupted: do it again, or `cupola workshop undo` brings your files back",
-		       text_of(list[n - 1].manifest, "what"), text_of(list[n - 1].manifest, "argument"));
+		       text_of(list[n - 1].manifest, "what"),
+		       text_of(list[n - 1].manifest, "argument"));
 	backup_list_free(list, n);
 	return interrupted;
 }

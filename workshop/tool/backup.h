@@ -19,9 +19,10 @@
 
 struct backup {
 	int number;
-	char *name;            /* "0007-catch-up" */
+	char *name; /* "0007-catch-up" */
 	char *path;
-	struct json_t *manifest; /* {"what": "catch-up", "argument": "3", "at": unix, "of": number, "files": [...], "state": {...}} */
+	struct json_t *
+		manifest; /* {"what": "catch-up", "argument": "3", "at": unix, "of": number, "files": [...], "state": {...}} */
 };
 
 /* Every learner-editable file and the state, as they are now. 0 and an owned *out, or -errno: nothing changed. */
@@ -32,8 +33,8 @@ int backup_make(const struct tool *tool, const struct state *state, const char *
  * alone. Everything is written beside first, so that only renames are left to fail. 0, or -errno; *n counts
  * what was replaced, after a failure too. `only`: these paths, ended with NULL; NULL is all.
  */
-int backup_write_stage(const struct tool *tool, const char *stage, const char *const *only,
-                       size_t *n, struct otel_error *err);
+int backup_write_stage(const struct tool *tool, const char *stage,
+                       const char *const *only, size_t *n, struct otel_error *err);
 /* Makes the files what the backup holds, deletions included. 0 or -errno. */
 int backup_restore(const struct tool *tool, const struct backup *backup, size_t *n,
                    struct otel_error *err);

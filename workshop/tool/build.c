@@ -120,8 +120,8 @@ parse_line(const char *unit, const char *dir, const char *line, struct build *ou
 	if (linked) {
 		rest = read_place(linked, &len, &number);
 		if (rest)
-			add(&out->errors, &out->n_errors, place(unit, dir, linked, len), number,
-			    rest);
+			add(&out->errors, &out->n_errors, place(unit, dir, linked, len),
+			    number, rest);
 		else
 			add(&out->errors, &out->n_errors, xstrdup(""), 0,
 			    strstr(linked, ": ") ? strstr(linked, ": ") + 2 : linked);
@@ -132,9 +132,11 @@ parse_line(const char *unit, const char *dir, const char *line, struct build *ou
 		return;
 	if ((text = behind(rest, "error: ")) || (text = behind(rest, "fatal error: ")) ||
 	    (text = behind(rest, "*** ")))
-		add(&out->errors, &out->n_errors, place(unit, dir, line, len), number, text);
+		add(&out->errors, &out->n_errors, place(unit, dir, line, len), number,
+		    text);
 	else if ((text = behind(rest, "warning: ")))
-		add(&out->warnings, &out->n_warnings, place(unit, dir, line, len), number, text);
+		add(&out->warnings, &out->n_warnings, place(unit, dir, line, len), number,
+		    text);
 }
 
 /* When make failed and nobody named a place: the last line that says something. */
@@ -159,7 +161,8 @@ build_parse(const char *unit, const char *dir, const char *text, struct build *o
 {
 	char *copy = xstrdup(text), *save = NULL;
 
-	for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+	for (char *line = strtok_r(copy, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
 		parse_line(unit, dir, line, out);
 	free(copy);
 }
@@ -213,7 +216,8 @@ void
 build_say(const struct build *build)
 {
 	if (!build->ok) {
-		say_in(RED, "%s: does not compile; the version before goes on serving", build->unit);
+		say_in(RED, "%s: does not compile; the version before goes on serving",
+		       build->unit);
 		say_list(RED, "", build->errors, build->n_errors);
 	} else {
 		say_list(YELLOW, "warning: ", build->warnings, build->n_warnings);
@@ -227,9 +231,9 @@ build_is_source(const char *name)
 {
 	const char *dot = strrchr(name, '.');
 
-	return *name != '.' &&
-	       (!strcmp(name, "Makefile") ||
-	        (dot && (!strcmp(dot, ".c") || !strcmp(dot, ".h") || !strcmp(dot, ".mk"))));
+	return *name != '.' && (!strcmp(name, "Makefile") ||
+	                        (dot && (!strcmp(dot, ".c") || !strcmp(dot, ".h") ||
+	                                 !strcmp(dot, ".mk"))));
 }
 
 static int
@@ -292,20 +296,22 @@ build_record(const struct tool *tool, const struct build *build, uint64_t hash,
 	if (!all)
 		all = json_pack("{s:{}}", "units");
 	for (size_t i = 0; i < build->n_errors; i++)
-		json_array_append_new(errors,
-		                      json_pack("{s:s,s:i,s:s*}", "file", build->errors[i].file,
-		                                "line", build->errors[i].line, "text",
-		                                build->errors[i].text));
+		json_array_append_new(errors, json_pack("{s:s,s:i,s:s*}", "file",
+		                                        build->errors[i].file, "line",
+		                                        build->errors[i].line, "text",
+		                                        build->errors[i].text));
 	snprintf(digits, sizeof digits, "%016" PRIx64, hash);
 	json_object_set_new(all, "last", json_string(build->unit));
 	json_object_set_new(json_object_get(all, "units"), build->unit,
-	                    json_pack("{s:b,s:o,s:i,s:I,s:s,s:i,s:f}", "ok", build->ok, "errors",
-	                              errors, "warnings", (int)build->n_warnings, "at",
-	                              (json_int_t)time(NULL), "hash", digits, "generation",
-	                              generation, "seconds", seconds));
+	                    json_pack("{s:b,s:o,s:i,s:I,s:s,s:i,s:f}", "ok", build->ok,
+	                              "errors", errors, "warnings",
+	                              (int)build->n_warnings, "at",
+	                              (json_int_t)time(NULL), "hash", digits,
+	                              "generation", generation, "seconds", seconds));
 	text = json_dumps(all, JSON_INDENT(2));
 	if (text)
-		(void)file_write(path, text, strlen(text), 0644); /* the next build tries again */
+		(void)file_write(path, text, strlen(text),
+		                 0644); /* the next build tries again */
 	free(text);
 	free(path);
 	json_decref(all);

@@ -72,7 +72,8 @@ say_errors(const char *unit, const json_t *errors)
 	const json_t *error;
 	size_t i;
 
-	say_in(RED, "%s does not compile, so what is checked is the version before:", unit);
+	say_in(RED,
+	       "%s does not compile, so what is checked is the version before:", unit);
 	json_array_foreach(errors, i, error)
 	{
 		const char *file = json_string_value(json_object_get(error, "file"));
@@ -93,9 +94,10 @@ say_what_runs(const struct tool *tool, const json_t *status)
 
 	for (size_t i = 0; !tool->json && tool->course->services[i]; i++) {
 		const char *name = tool->course->services[i];
-		const json_t *unit =
-			json_object_get(json_object_get(recorded, "units"), name);
-		json_int_t built = json_integer_value(json_object_get(unit, "generation"));
+		const json_t *unit = json_object_get(json_object_get(recorded, "units"),
+		                                     name);
+		json_int_t built = json_integer_value(
+			json_object_get(unit, "generation"));
 		int runs = running_generation(status, name);
 
 		if (!is_built(tool, recorded, name))
@@ -143,8 +145,10 @@ read_output(struct check *check, const char *text)
 static int
 ask_engine(const struct tool *tool, struct check *check, struct otel_error *err)
 {
-	char *file = course_check_file(tool->course, check->step), *conf = tool_conf(tool), *why;
-	const char *const argv[] = { tool->cupola, "check", file, "--json", "-c", conf, NULL };
+	char *file = course_check_file(tool->course, check->step),
+	     *conf = tool_conf(tool), *why;
+	const char *const argv[] = { tool->cupola, "check", file, "--json",
+		                     "-c",         conf,    NULL };
 	struct job_how how = { .dir = tool->dir, .quiet = true };
 	struct job *job;
 	int r = job_run(argv, &how, &job, err);
@@ -154,9 +158,10 @@ ask_engine(const struct tool *tool, struct check *check, struct otel_error *err)
 	if (r < 0)
 		return r;
 	read_output(check, job->text[0]);
-	if (job->status != 0 && !check->failed) {
+	if (job->status != 0 && job->status != 1) {
 		why = job_sentence(job);
-		r = otel_error_set(err, -EIO, "%s: %s", tool->course->steps[check->step].name,
+		r = otel_error_set(err, -EIO, "%s: %s",
+		                   tool->course->steps[check->step].name,
 		                   *why ? why : "the checks could not be made");
 		free(why);
 	}
@@ -214,22 +219,25 @@ print_json(const struct tool *tool, const struct check *check)
 	json_array_foreach(check->lines, i, line)
 	{
 		bool failed = !strcmp(text_of(line, "result"), "fail");
-		json_t *out = json_pack("{s:s,s:s,s:s,s:s}", "step", step, "id", text_of(line, "id"),
-		                        "say", text_of(line, "say"), "result",
-		                        text_of(line, "result"));
+		json_t *out = json_pack("{s:s,s:s,s:s,s:s}", "step", step, "id",
+		                        text_of(line, "id"), "say", text_of(line, "say"),
+		                        "result", text_of(line, "result"));
 		const json_t *miss = json_object_get(line, "miss");
 
 		json_object_set_new(out, "miss",
-		                    json_is_string(miss) ? json_string(json_string_value(miss))
-		                                         : json_null());
+		                    json_is_string(miss)
+		                            ? json_string(json_string_value(miss))
+		                            : json_null());
 		json_object_set_new(out, "hint",
-		                    failed ? json_string("cupola workshop hint") : json_null());
+		                    failed ? json_string("cupola workshop hint")
+		                           : json_null());
 		json_dumpf(out, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(out);
 	}
-	line = json_pack("{s:s,s:i,s:i,s:f,s:b}", "step", step, "passed", check->passed, "failed",
-	                 check->failed, "seconds", check->seconds, "done", !check->failed);
+	line = json_pack("{s:s,s:i,s:i,s:f,s:b}", "step", step, "passed", check->passed,
+	                 "failed", check->failed, "seconds", check->seconds, "done",
+	                 !check->failed);
 	json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(4));
 	putchar('\n');
 	json_decref(line);
@@ -246,17 +254,18 @@ print_text(const struct tool *tool, const struct check *check)
 	say("%s%s  %s%s", colour(BOLD), step->name, step->title, colour_off());
 	json_array_foreach(check->lines, i, line)
 	{
-		const char *result = text_of(line, "result"), *miss = text_of(line, "miss");
+		const char *result = text_of(line, "result"),
+			   *miss = text_of(line, "miss");
 		bool passed = !strcmp(result, "pass");
 
-		say("  %s%s%s  %s", colour(passed ? GREEN : RED), passed ? "ok" : "--", colour_off(),
-		    text_of(line, "say"));
+		say("  %s%s%s  %s", colour(passed ? GREEN : RED), passed ? "ok" : "--",
+		    colour_off(), text_of(line, "say"));
 		if (!passed && *miss)
 			say("      %s%s%s", colour(YELLOW), miss, colour_off());
 	}
 	if (check->failed)
-		say("%d passed, %d failed in %.1f s; `cupola workshop hint` helps", check->passed,
-		    check->failed, check->seconds);
+		say("%d passed, %d failed in %.1f s; `cupola workshop hint` helps",
+		    check->passed, check->failed, check->seconds);
 	else
 		say_in(GREEN, "%d passed in %.1f s", check->passed, check->seconds);
 }
@@ -267,8 +276,8 @@ print_text(const struct tool *tool, const struct check *check)
 static void
 mark_passed(struct state *state, const struct course *course, size_t i)
 {
-	for (bool first = true; first || (!course->steps[i].has_check &&
-	                                  !step_is_tour(&course->steps[i]));
+	for (bool first = true;
+	     first || (!course->steps[i].has_check && !step_is_tour(&course->steps[i]));
 	     i--, first = false) {
 		json_t *step = state_step(state, course->steps[i].name);
 
@@ -327,12 +336,13 @@ choose(const struct tool *tool, const struct state *state, bool *wanted)
 	for (size_t i = 0; i < course->n_steps; i++) {
 		size_t by = course_checked_by(course, i);
 		bool is = what ? !strcmp(what, course->steps[i].name) ||
-		                         !strcmp(what, course->steps[i].section) ||
-		                         (!strcmp(what, "all") && i <= now)
+		                          !strcmp(what, course->steps[i].section) ||
+		                          (!strcmp(what, "all") && i <= now)
 		               : i == now;
 
 		/* The tour leaves nothing in the files, so it is not asked for again. */
-		if (what && !strcmp(what, "all") && step_is_tour(&course->steps[i]) && i != now)
+		if (what && !strcmp(what, "all") && step_is_tour(&course->steps[i]) &&
+		    i != now)
 			is = false;
 		if (is && by < course->n_steps && !wanted[by]) {
 			wanted[by] = true;
@@ -395,7 +405,9 @@ cmd_check(struct tool *tool)
 		say("All is solved. `cupola workshop check all` checks everything again.");
 		result = EXIT_SUCCESS;
 	} else if (!(status = running_status(tool))) {
-		tool_fail(tool, "nothing runs here; `cupola workshop` in another terminal starts it");
+		tool_fail(
+			tool,
+			"nothing runs here; `cupola workshop` in another terminal starts it");
 		result = EXIT_UNCHECKED;
 	} else {
 		say_what_runs(tool, status);

@@ -13,8 +13,9 @@
 struct json_t;
 
 struct check {
-	size_t step;           /* its index */
-	struct json_t *lines;  /* {"id", "say", "result": "pass"|"fail", "miss", "hints"}; owned */
+	size_t step; /* its index */
+	struct json_t *
+		lines; /* {"id", "say", "result": "pass"|"fail", "miss", "hints"}; owned */
 	int passed, failed;
 	double seconds;
 };

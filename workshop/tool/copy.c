@@ -93,22 +93,24 @@ refuse_what_is_there(const char *dir, const char *making, struct otel_error *err
 {
 	if (!file_exists(dir) || file_exists(making) || is_empty(dir))
 		return 0;
-	return otel_error_set(err, -EEXIST,
-	                      "%s: it is there, and no working copy of the workshop; name another folder with --dir",
-	                      dir);
+	return otel_error_set(
+		err, -EEXIST,
+		"%s: it is there, and no working copy of the workshop; name another folder with --dir",
+		dir);
 }
 
 int
 copy_link(const struct tool *tool, const char *endpoint, struct otel_error *err)
 {
 	char *path = xasprintf("%s/.workshop/installed.mk", tool->dir), *old = NULL,
-	     *text = xasprintf("# Where cupola is installed; written by `cupola workshop`.\n"
-	                       "CUPOLA = %s\n"
-	                       "CUPOLA_PKGCONFIG = %s\n"
-	                       "%s%s%s",
-	                       tool->cupola, tool->pkgconfig,
-	                       endpoint ? "export OTEL_EXPORTER_OTLP_ENDPOINT ?= " : "",
-	                       endpoint ? endpoint : "", endpoint ? "\n" : "");
+	     *text = xasprintf(
+		     "# Where cupola is installed; written by `cupola workshop`.\n"
+		     "CUPOLA = %s\n"
+		     "CUPOLA_PKGCONFIG = %s\n"
+		     "%s%s%s",
+		     tool->cupola, tool->pkgconfig,
+		     endpoint ? "export OTEL_EXPORTER_OTLP_ENDPOINT ?= " : "",
+		     endpoint ? endpoint : "", endpoint ? "\n" : "");
 	size_t len = 0;
 	int r = 0;
 

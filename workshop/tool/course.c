@@ -67,9 +67,10 @@ course_read(const char *data, struct course **out, struct otel_error *err)
 	course->data = xstrdup(data);
 	course->json = json_load_file(path, 0, &problem);
 	if (!course->json) {
-		otel_error_set(err, -EINVAL,
-		               "%s: %s; the course is not installed as it should be, `make install` puts it there",
-		               path, problem.text);
+		otel_error_set(
+			err, -EINVAL,
+			"%s: %s; the course is not installed as it should be, `make install` puts it there",
+			path, problem.text);
 		free(path);
 		course_free(course);
 		return -EINVAL;
@@ -81,8 +82,8 @@ course_read(const char *data, struct course **out, struct otel_error *err)
 	course->build = strings_of(course->json, "build");
 	json_array_foreach(json_object_get(course->json, "sections"), i, item)
 	{
-		struct section *section =
-			xgrow(&course->sections, &course->n_sections, sizeof *section);
+		struct section *section = xgrow(&course->sections, &course->n_sections,
+		                                sizeof *section);
 
 		section->name = text_of(item, "section");
 		section->title = text_of(item, "title");
@@ -136,7 +137,8 @@ course_stage_before(const struct course *course, size_t i)
 {
 	while (i > 0)
 		if (course->steps[--i].has_stage)
-			return xasprintf("%s/stages/%s", course->data, course->steps[i].name);
+			return xasprintf("%s/stages/%s", course->data,
+			                 course->steps[i].name);
 	return xasprintf("%s/stages/start", course->data);
 }
 

@@ -34,13 +34,15 @@ static void
 keep(const struct tool *tool, const json_t *plugin)
 {
 	const json_t *explained = json_object_get(plugin, "crash");
-	json_t *json = json_is_object(explained) ? json_deep_copy(explained) : json_object();
+	json_t *json = json_is_object(explained) ? json_deep_copy(explained)
+	                                         : json_object();
 	char *path = crash_path(tool), *text;
 
 	json_object_set_new(json, "service", json_string(text_of(plugin, "name")));
 	json_object_set_new(json, "at", json_integer(crash_at(plugin) / 1000));
 	if (!json_object_get(json, "text"))
-		json_object_set_new(json, "text", json_string(text_of(plugin, "last_crash")));
+		json_object_set_new(json, "text",
+		                    json_string(text_of(plugin, "last_crash")));
 	text = json_dumps(json, JSON_INDENT(2));
 	if (text)
 		(void)file_write(path, text, strlen(text), 0644);
@@ -62,8 +64,9 @@ crash_say(const struct tool *tool, const json_t *plugin, bool kept)
 {
 	const json_t *crash = json_object_get(plugin, "crash");
 	const char *name = text_of(plugin, "name"), *file = text_of(crash, "file"),
-		   *signal = text_of(crash, "signal"), *function = text_of(crash, "function"),
-		   *span = text_of(crash, "span"), *hint = text_of(crash, "hint");
+		   *signal = text_of(crash, "signal"),
+		   *function = text_of(crash, "function"), *span = text_of(crash, "span"),
+		   *hint = text_of(crash, "hint");
 	int line = (int)json_integer_value(json_object_get(crash, "line"));
 
 	if (kept)
@@ -73,7 +76,8 @@ crash_say(const struct tool *tool, const json_t *plugin, bool kept)
 		say_lines(text_of(plugin, "last_crash"));
 		return;
 	}
-	say_in(RED, "%s crashed%s%s; it is back already", name, *signal ? ": " : "", signal);
+	say_in(RED, "%s crashed%s%s; it is back already", name, *signal ? ": " : "",
+	       signal);
 	if (*file)
 		say("  %sat %s:%d%s%s%s", colour(BOLD), file, line, colour_off(),
 		    *function ? " in " : "", function);

@@ -66,7 +66,8 @@ is_same(const struct diff *diff, size_t i, size_t j)
 static bool
 shortest(struct diff *diff, size_t from, size_t a_end, size_t b_end)
 {
-	long n = (long)(a_end - from), m = (long)(b_end - from), most = n + m < MOST ? n + m : MOST;
+	long n = (long)(a_end - from), m = (long)(b_end - from),
+	     most = n + m < MOST ? n + m : MOST;
 	long *v = xcalloc((size_t)(2 * most + 3), sizeof *v), **trace, d, k, x = 0, y = 0;
 	bool found = false;
 
@@ -76,9 +77,11 @@ shortest(struct diff *diff, size_t from, size_t a_end, size_t b_end)
 		trace[d] = xcalloc((size_t)(2 * d + 3), sizeof **trace);
 		memcpy(trace[d], v - d - 1, (size_t)(2 * d + 3) * sizeof *v);
 		for (k = -d; !found && k <= d; k += 2) {
-			x = k == -d || (k != d && v[k - 1] < v[k + 1]) ? v[k + 1] : v[k - 1] + 1;
+			x = k == -d || (k != d && v[k - 1] < v[k + 1]) ? v[k + 1]
+			                                               : v[k - 1] + 1;
 			y = x - k;
-			while (x < n && y < m && is_same(diff, from + (size_t)x, from + (size_t)y))
+			while (x < n && y < m &&
+			       is_same(diff, from + (size_t)x, from + (size_t)y))
 				x++, y++;
 			v[k] = x;
 			found = x >= n && y >= m;
@@ -129,7 +132,8 @@ static void
 print_line(char mark, const struct line *line)
 {
 	enum colour c = mark == '-' ? RED : mark == '+' ? GREEN : PLAIN;
-	size_t len = line->len && line->text[line->len - 1] == '\n' ? line->len - 1 : line->len;
+	size_t len = line->len && line->text[line->len - 1] == '\n' ? line->len - 1
+	                                                            : line->len;
 
 	printf("%s%c%.*s%s\n", colour(c), mark, (int)len, line->text, colour_off());
 	if (len == line->len)
@@ -140,8 +144,8 @@ print_line(char mark, const struct line *line)
 static void
 print_hunk(const struct diff *diff, size_t i, size_t i_end, size_t j, size_t j_end)
 {
-	printf("%s@@ -%zu,%zu +%zu,%zu @@%s\n", colour(BLUE), i_end > i ? i + 1 : i, i_end - i,
-	       j_end > j ? j + 1 : j, j_end - j, colour_off());
+	printf("%s@@ -%zu,%zu +%zu,%zu @@%s\n", colour(BLUE), i_end > i ? i + 1 : i,
+	       i_end - i, j_end > j ? j + 1 : j, j_end - j, colour_off());
 	while (i < i_end || j < j_end) {
 		if (i < i_end && diff->gone[i]) {
 			print_line('-', &diff->a.list[i++]);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 /* Prints it unless the files are the same. A file that is not there counts as empty. True when they differ. */
-bool diff_print(const char *from, const char *to, const char *from_name, const char *to_name);
+bool diff_print(const char *from, const char *to, const char *from_name,
+                const char *to_name);
 
 #endif

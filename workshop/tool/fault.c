@@ -18,8 +18,10 @@
 static const struct {
 	const char *name, *of, *mode, *say;
 } faults[] = {
-	{ "iss", "iss", "503", "The position of the ISS fails now: 503. `cupola workshop break none` mends it." },
-	{ "places", "places", "503", "The search for places fails now: 503. `cupola workshop break none` mends it." },
+	{ "iss", "iss", "503",
+	  "The position of the ISS fails now: 503. `cupola workshop break none` mends it." },
+	{ "places", "places", "503",
+	  "The search for places fails now: 503. `cupola workshop break none` mends it." },
 	{ "none", NULL, "none", "Nothing fails any more." },
 };
 
@@ -34,20 +36,26 @@ cmd_break(struct tool *tool)
 	while (i < 3 && (!tool->n_rest || strcmp(faults[i].name, tool->rest[0]) != 0))
 		i++;
 	if (i == 3)
-		return tool_fail(tool, "expected iss, places or none%s%s", tool->n_rest ? ", found " : "",
+		return tool_fail(tool, "expected iss, places or none%s%s",
+		                 tool->n_rest ? ", found " : "",
 		                 tool->n_rest ? tool->rest[0] : "");
 	status = running_status(tool);
 	base = running_url(status, "upstream", "");
 	json_decref(status);
 	if (!base)
-		return tool_fail(tool, "nothing runs here; `cupola workshop` in another terminal starts it");
-	url = xasprintf("%s/fail?mode=%s%s%s", base, faults[i].mode, faults[i].of ? "&of=" : "",
-	                faults[i].of ? faults[i].of : "");
+		return tool_fail(
+			tool,
+			"nothing runs here; `cupola workshop` in another terminal starts it");
+	url = xasprintf("%s/fail?mode=%s%s%s", base, faults[i].mode,
+	                faults[i].of ? "&of=" : "", faults[i].of ? faults[i].of : "");
 	code = running_http("POST", url, NULL);
 	free(url);
 	free(base);
 	if (code != 200)
-		return tool_fail(tool, "the service `upstream`, which answers for both, did not take it (%d)", code);
+		return tool_fail(
+			tool,
+			"the service `upstream`, which answers for both, did not take it (%d)",
+			code);
 	say("%s", faults[i].say);
 	return EXIT_SUCCESS;
 }
@@ -56,7 +64,8 @@ int
 cmd_memcheck(struct tool *tool)
 {
 	const char *service = tool->n_rest ? tool->rest[0] : "iss-distance-service";
-	const char *const argv[] = { "make", "-s", "--no-print-directory", "memcheck", NULL };
+	const char *const argv[] = { "make", "-s", "--no-print-directory", "memcheck",
+		                     NULL };
 	char *dir;
 	int r;
 

@@ -95,7 +95,8 @@ int
 file_write(const char *path, const void *bytes, size_t len, mode_t mode)
 {
 	char *temporary = beside(path);
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600),
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+	              0600),
 	    r = fd < 0 ? -errno : write_all(fd, bytes, len);
 
 	if (!r && (fchmod(fd, mode & 07777) < 0 || fsync(fd) < 0))
@@ -155,8 +156,8 @@ file_same(const char *a, const char *b)
 {
 	char *one = NULL, *other = NULL;
 	size_t n = 0, m = 0;
-	bool same = file_read(a, &one, &n) == 0 && file_read(b, &other, &m) == 0 && n == m &&
-	            !memcmp(one, other, n);
+	bool same = file_read(a, &one, &n) == 0 && file_read(b, &other, &m) == 0 &&
+	            n == m && !memcmp(one, other, n);
 
 	free(one);
 	free(other);

@@ -33,7 +33,8 @@ given(const struct state *state, const char *step, const char *id)
 {
 	const json_t *its = json_object_get(json_object_get(state->json, "steps"), step);
 
-	return (int)json_integer_value(json_object_get(json_object_get(its, "hints"), id));
+	return (int)json_integer_value(
+		json_object_get(json_object_get(its, "hints"), id));
 }
 
 /* Appends those of a list that have hints. */
@@ -51,7 +52,8 @@ add_hinted(json_t *out, const json_t *list)
 		if (!json_array_size(json_object_get(item, "hints")))
 			continue;
 		copy = json_copy(item);
-		if (!json_object_get(copy, "id")) { /* a request; cupola check calls it so */
+		if (!json_object_get(copy,
+		                     "id")) { /* a request; cupola check calls it so */
 			snprintf(id, sizeof id, "drive[%zu]", i);
 			json_object_set_new(copy, "id", json_string(id));
 		}
@@ -66,7 +68,8 @@ hinted(const struct tool *tool, const struct state *state, size_t i)
 	const struct step *step = &tool->course->steps[i];
 	const json_t *last = json_object_get(state->json, "last_check");
 	char *path = course_check_file(tool->course, i);
-	json_t *file = step->has_check ? json_load_file(path, 0, NULL) : NULL, *out = json_array();
+	json_t *file = step->has_check ? json_load_file(path, 0, NULL) : NULL,
+	       *out = json_array();
 
 	if (!strcmp(text_of(last, "step"), step->name))
 		add_hinted(out, json_object_get(last, "failed"));
@@ -116,14 +119,15 @@ choose(const json_t *items, const char *id)
 }
 
 static void
-print(const struct tool *tool, const char *step, const json_t *item, int level, const char *text)
+print(const struct tool *tool, const char *step, const json_t *item, int level,
+      const char *text)
 {
 	if (tool->json) {
-		json_t *json = json_pack("{s:s,s:s,s:s,s:i,s:i,s:s}", "step", step, "id",
-		                         text_of(item, "id"), "say", text_of(item, "say"), "level",
-		                         level, "of",
-		                         (int)json_array_size(json_object_get(item, "hints")), "text",
-		                         text);
+		json_t *json = json_pack(
+			"{s:s,s:s,s:s,s:i,s:i,s:s}", "step", step, "id",
+			text_of(item, "id"), "say", text_of(item, "say"), "level", level,
+			"of", (int)json_array_size(json_object_get(item, "hints")),
+			"text", text);
 
 		json_dumpf(json, stdout, JSON_COMPACT);
 		putchar('\n');
@@ -142,7 +146,8 @@ static int
 give(struct tool *tool, struct state *state, size_t i)
 {
 	struct otel_error err = OTEL_ERROR_INIT;
-	const char *step = tool->course->steps[i].name, *id = tool->n_rest ? tool->rest[0] : NULL, *text;
+	const char *step = tool->course->steps[i].name,
+		   *id = tool->n_rest ? tool->rest[0] : NULL, *text;
 	json_t *items = hinted(tool, state, i), *its, *hints;
 	const json_t *item = choose(items, id);
 	int level, n, r;
@@ -161,7 +166,8 @@ give(struct tool *tool, struct state *state, size_t i)
 	its = state_step(state, step);
 	if (!json_is_object(json_object_get(its, "hints")))
 		json_object_set_new(its, "hints", json_object());
-	json_object_set_new(json_object_get(its, "hints"), text_of(item, "id"), json_integer(level));
+	json_object_set_new(json_object_get(its, "hints"), text_of(item, "id"),
+	                    json_integer(level));
 	r = state_save(state, &err);
 	json_decref(items);
 	return r < 0 ? tool_fail(tool, "%s", err.message) : EXIT_SUCCESS;

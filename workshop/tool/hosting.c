@@ -77,7 +77,8 @@ await_ready(const struct tool *tool, struct hosting *hosting, struct otel_error 
 	hosting_stop(hosting);
 	why = last_words(tool);
 	r = strstr(why, "found it taken by") ? -EADDRINUSE : -ECHILD;
-	otel_error_set(err, r, "the host did not start: %s (all of it: %s/.workshop/log)", why, tool->dir);
+	otel_error_set(err, r, "the host did not start: %s (all of it: %s/.workshop/log)",
+	               why, tool->dir);
 	free(why);
 	return r;
 }

@@ -17,12 +17,13 @@
 struct job {
 	LIST_ENTRY(job) link;
 	pid_t pid;
-	int fds[2];     /* its stdout and stderr; -1 when that has ended */
-	char *text[2];  /* what it said by them, ended with a zero byte */
+	int fds[2];    /* its stdout and stderr; -1 when that has ended */
+	char *text[2]; /* what it said by them, ended with a zero byte */
 	size_t len[2];
-	int status;     /* the exit status when it has ended; 128 + the signal */
+	int status; /* the exit status when it has ended; 128 + the signal */
 	long long began_ms;
-	void (*done)(struct job *job, void *arg); /* borrows the job, which is freed afterwards */
+	void (*done)(struct job *job,
+	             void *arg); /* borrows the job, which is freed afterwards */
 	void *arg;
 };
 
@@ -31,7 +32,7 @@ LIST_HEAD(job_list, job);
 struct job_how {
 	const char *dir; /* where it runs; NULL: where we do */
 	bool one;        /* stderr goes where stdout goes */
-	bool quiet;      /* messages in English, whatever the locale, so that they can be read */
+	bool quiet; /* messages in English, whatever the locale, so that they can be read */
 };
 
 long long now_ms(void); /* monotonic */

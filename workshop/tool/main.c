@@ -84,7 +84,8 @@ tool_fail(const struct tool *tool, const char *fmt, ...)
 	va_list ap;
 
 	fflush(stdout);
-	fprintf(stderr, "cupola workshop%s%s: ", *tool->command ? " " : "", tool->command);
+	fprintf(stderr, "cupola workshop%s%s: ", *tool->command ? " " : "",
+	        tool->command);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
@@ -131,8 +132,8 @@ find_command(const char *name)
 	for (const struct command *command = commands; command->name; command++)
 		host_suggest_offer(&suggest, command->name);
 	fprintf(stderr,
-	        "cupola workshop: unknown command \"%s\"%s (cupola workshop --help lists them)\n", name,
-	        host_suggest_text(&suggest, mean, sizeof mean));
+	        "cupola workshop: unknown command \"%s\"%s (cupola workshop --help lists them)\n",
+	        name, host_suggest_text(&suggest, mean, sizeof mean));
 	return NULL;
 }
 
@@ -140,7 +141,8 @@ find_command(const char *name)
 static int
 refuse(struct tool *tool, const struct command *command, const char *arg)
 {
-	return tool_fail(tool, "unknown option %s (cupola workshop%s%s --help lists them)", arg,
+	return tool_fail(tool,
+	                 "unknown option %s (cupola workshop%s%s --help lists them)", arg,
 	                 *command->name ? " " : "", command->name);
 }
 
@@ -177,7 +179,8 @@ read_arguments(struct tool *tool, int argc, char **argv, int *status)
 				return NULL;
 			tool->command = command->name;
 		} else {
-			*(const char **)xgrow(&tool->rest, &tool->n_rest, sizeof *tool->rest) = arg;
+			*(const char **)xgrow(&tool->rest, &tool->n_rest,
+			                      sizeof *tool->rest) = arg;
 		}
 	}
 	if (help) {
@@ -195,7 +198,8 @@ read_arguments(struct tool *tool, int argc, char **argv, int *status)
 		return NULL;
 	}
 	if (tool->n_rest > command->max_rest) {
-		tool_fail(tool, "\"%s\" is one argument too many (usage: cupola workshop %s)",
+		tool_fail(tool,
+		          "\"%s\" is one argument too many (usage: cupola workshop %s)",
 		          tool->rest[command->max_rest], command->usage);
 		return NULL;
 	}
@@ -213,7 +217,8 @@ take_installation(struct tool *tool, char **argv)
 	tool->cupola = argv[2];
 	tool->data = xasprintf("%s/workshop", argv[3]);
 	/* PREFIX/lib/cupola/plugins -> PREFIX/lib/pkgconfig */
-	tool->pkgconfig = xasprintf("%.*spkgconfig", (int)(len > tail ? len - tail : 0), plugins);
+	tool->pkgconfig = xasprintf("%.*spkgconfig", (int)(len > tail ? len - tail : 0),
+	                            plugins);
 }
 
 static int
@@ -227,8 +232,10 @@ run(struct tool *tool, const struct command *command)
 		return tool_fail(tool, "%s", err.message);
 	if (command->needs_copy && copy_find(tool, &would) < 0) {
 		status = tool_fail(
-			tool, "%s is no working copy; `cupola workshop%s%s` makes one, --dir names another",
-			would, tool->wanted ? " --dir " : "", tool->wanted ? tool->wanted : "");
+			tool,
+			"%s is no working copy; `cupola workshop%s%s` makes one, --dir names another",
+			would, tool->wanted ? " --dir " : "",
+			tool->wanted ? tool->wanted : "");
 		free(would);
 		return status;
 	}

@@ -102,15 +102,17 @@ choose(struct ports *ports, const json_t *saved, const char *plugin,
 	else
 		to = find_free(ports, where->address, where->port);
 	if (to < 0)
-		return otel_error_set(err, to, "port %u of %s is taken by %s, and so are %d above it",
-		                      where->port, plugin,
-		                      host_listen_holder(where->port, who, sizeof who), TRIES);
+		return otel_error_set(
+			err, to, "port %u of %s is taken by %s, and so are %d above it",
+			where->port, plugin,
+			host_listen_holder(where->port, who, sizeof who), TRIES);
 	move.to = (uint16_t)to;
 	move.plugin = xstrdup(plugin);
 	move.address = xstrdup(where->address);
 	if (r == -EADDRINUSE)
 		move.holder = xstrdup(host_listen_holder(where->port, who, sizeof who));
-	*(struct port_move *)xgrow(&ports->moves, &ports->n_moves, sizeof *ports->moves) = move;
+	*(struct port_move *)xgrow(&ports->moves, &ports->n_moves,
+	                           sizeof *ports->moves) = move;
 	return 0;
 }
 
@@ -126,7 +128,8 @@ static const struct port_move *
 find_move(const struct ports *ports, const char *plugin, uint16_t port)
 {
 	for (size_t i = 0; i < ports->n_moves; i++)
-		if (ports->moves[i].from == port && (!plugin || !strcmp(ports->moves[i].plugin, plugin)))
+		if (ports->moves[i].from == port &&
+		    (!plugin || !strcmp(ports->moves[i].plugin, plugin)))
 			return &ports->moves[i];
 	return NULL;
 }
@@ -134,7 +137,8 @@ find_move(const struct ports *ports, const char *plugin, uint16_t port)
 char *
 ports_move_url(const struct ports *ports, const char *url)
 {
-	static const char *const ours[] = { "127.0.0.1:", "localhost:", "[::1]:", "0.0.0.0:" };
+	static const char *const ours[] = { "127.0.0.1:", "localhost:", "[::1]:",
+		                            "0.0.0.0:" };
 	const char *at = url ? strstr(url, "://") : NULL;
 
 	if (!at)
@@ -150,7 +154,8 @@ ports_move_url(const struct ports *ports, const char *url)
 		at += strlen(ours[i]);
 		port = strtoul(at, &end, 10);
 		move = port < 65536 ? find_move(ports, NULL, (uint16_t)port) : NULL;
-		return move ? xasprintf("%.*s%u%s", (int)(at - url), url, move->to, end) : NULL;
+		return move ? xasprintf("%.*s%u%s", (int)(at - url), url, move->to, end)
+		            : NULL;
 	}
 	return NULL;
 }
@@ -163,11 +168,13 @@ set_listeners(struct ports *ports, const struct host_plugin *plugin)
 
 	for (size_t i = 0; i < plugin->n_listen; i++) {
 		const struct host_listen *where = &plugin->listen[i];
-		const struct port_move *move = find_move(ports, plugin->name, where->port);
+		const struct port_move *move = find_move(ports, plugin->name,
+		                                         where->port);
 		char *longer;
 
 		moved |= move != NULL;
-		host_listen_text(where->address, move ? move->to : where->port, text, sizeof text);
+		host_listen_text(where->address, move ? move->to : where->port, text,
+		                 sizeof text);
 		longer = xasprintf("%s%s%s%s%s", list, *list ? ", " : "", where->label,
 		                   *where->label ? "=" : "", text);
 		free(list);
@@ -198,7 +205,8 @@ says(const struct host_plugin *plugin, const char *key)
 }
 
 static void
-set_plugin(struct ports *ports, const struct host_conf *conf, const struct host_plugin *plugin)
+set_plugin(struct ports *ports, const struct host_conf *conf,
+           const struct host_plugin *plugin)
 {
 	char *section = xasprintf("plugin %s", plugin->name);
 	const char *endpoint = plugin->telemetry.value[HOST_T_ENDPOINT],
@@ -206,9 +214,11 @@ set_plugin(struct ports *ports, const struct host_conf *conf, const struct host_
 
 	set_listeners(ports, plugin);
 	for (size_t i = 0; i < plugin->n_settings; i++)
-		set_url(ports, section, plugin->settings[i].name, plugin->settings[i].value);
+		set_url(ports, section, plugin->settings[i].name,
+		        plugin->settings[i].value);
 	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
-		if (!strcmp(defaults[i].plugin, plugin->name) && !says(plugin, defaults[i].key))
+		if (!strcmp(defaults[i].plugin, plugin->name) &&
+		    !says(plugin, defaults[i].key))
 			set_url(ports, section, defaults[i].key, defaults[i].url);
 	if (endpoint && (!common || strcmp(endpoint, common) != 0))
 		set_url(ports, section, "endpoint", endpoint);
@@ -222,29 +232,35 @@ set_common(struct ports *ports, const struct host_conf *conf)
 	char text[80];
 
 	for (size_t i = 0; i < conf->n_admin; i++) {
-		const struct port_move *move = find_move(ports, "admin", conf->admin[i].port);
+		const struct port_move *move = find_move(ports, "admin",
+		                                         conf->admin[i].port);
 
 		if (move)
 			add_set(ports, xasprintf("host.admin=%s",
-			                         host_listen_text(move->address, move->to, text,
-			                                          sizeof text)));
+			                         host_listen_text(move->address, move->to,
+			                                          text, sizeof text)));
 	}
-	set_url(ports, "telemetry", "endpoint", endpoint ? endpoint : "http://localhost:4318");
+	set_url(ports, "telemetry", "endpoint",
+	        endpoint ? endpoint : "http://localhost:4318");
 }
 
 int
 ports_choose(const struct tool *tool, struct ports *out, struct otel_error *err)
 {
-	char *file = tool_conf(tool), *kept = xasprintf("%s/.workshop/ports.json", tool->dir);
-	struct host_problems problems = { NULL, 0 }; /* the host tells them when it starts */
+	char *file = tool_conf(tool),
+	     *kept = xasprintf("%s/.workshop/ports.json", tool->dir);
+	struct host_problems problems = { NULL,
+		                          0 }; /* the host tells them when it starts */
 	struct host_conf *conf = host_conf_read_all(file, NULL, 0, &problems);
 	json_t *saved = json_load_file(kept, 0, NULL);
 	int r = 0;
 
 	*out = (struct ports){ NULL, 0, NULL, 0 };
 	for (size_t i = 0; !r && i < conf->n_plugins; i++)
-		for (size_t j = 0; !r && conf->plugins[i].enabled && j < conf->plugins[i].n_listen; j++)
-			r = choose(out, saved, conf->plugins[i].name, &conf->plugins[i].listen[j], err);
+		for (size_t j = 0;
+		     !r && conf->plugins[i].enabled && j < conf->plugins[i].n_listen; j++)
+			r = choose(out, saved, conf->plugins[i].name,
+			           &conf->plugins[i].listen[j], err);
 	for (size_t i = 0; !r && i < conf->n_admin; i++)
 		r = choose(out, saved, "admin", &conf->admin[i], err);
 	if (!r && out->n_moves) {
@@ -266,7 +282,8 @@ ports_choose(const struct tool *tool, struct ports *out, struct otel_error *err)
 /* ---- keeping ---- */
 
 static int
-write_text(const struct tool *tool, const char *name, const char *text, struct otel_error *err)
+write_text(const struct tool *tool, const char *name, const char *text,
+           struct otel_error *err)
 {
 	char *path = xasprintf("%s/.workshop/%s", tool->dir, name);
 	int r = file_write(path, text, strlen(text), 0644);

@@ -30,7 +30,8 @@ struct ports {
 /* Looks what is free. 0, or -errno when there is nothing to be had. */
 int ports_choose(const struct tool *tool, struct ports *out, struct otel_error *err);
 /* Keeps the choice, for the next start and for the Makefiles of the copy. 0 or -errno. */
-int ports_save(const struct tool *tool, const struct ports *ports, struct otel_error *err);
+int ports_save(const struct tool *tool, const struct ports *ports,
+               struct otel_error *err);
 void ports_fini(struct ports *ports);
 
 /* The same URL with the port where its service is now; NULL when nothing moved. Owned. */

@@ -57,8 +57,9 @@ progress_say_next(const struct tool *tool, const json_t *status)
 	} else {
 		step = &course->steps[now];
 		section = course_section_title(course, step->section);
-		say("Now: %s%s  %s%s%s%s%s, %d min", colour(BOLD), step->name, step->title, colour_off(),
-		    *section ? " (" : "", section, *section ? ")" : "", step->minutes);
+		say("Now: %s%s  %s%s%s%s%s, %d min", colour(BOLD), step->name,
+		    step->title, colour_off(), *section ? " (" : "", section,
+		    *section ? ")" : "", step->minutes);
 		for (size_t i = 0; step->files[i]; i++)
 			say("     edit %s/%s", tool->dir, step->files[i]);
 		say("     then `cupola workshop check`; `cupola workshop hint` when it does not come out");
@@ -83,18 +84,19 @@ steps_as_json(const struct tool *tool, const struct state *state)
 
 	for (size_t i = 0; i < course->n_steps; i++) {
 		const struct step *step = &course->steps[i];
-		json_t *its = json_object_get(json_object_get(state->json, "steps"), step->name),
+		json_t *its = json_object_get(json_object_get(state->json, "steps"),
+		                              step->name),
 		       *passed_at = json_object_get(its, "passed_at");
 
 		json_array_append_new(
 			list,
-			json_pack("{s:s,s:s,s:s,s:i,s:b,s:s,s:b,s:O,s:s,s:s}", "step", step->name,
-		                  "title", step->title, "section", step->section, "minutes",
-		                  step->minutes, "path90", step->path90, "state",
-		                  state_name(state, course, i), "caught_up",
-		                  state_is_caught_up(state, step->name), "passed_at",
-		                  passed_at ? passed_at : json_null(), "page", step->page, "anchor",
-		                  step->anchor));
+			json_pack("{s:s,s:s,s:s,s:i,s:b,s:s,s:b,s:O,s:s,s:s}", "step",
+		                  step->name, "title", step->title, "section",
+		                  step->section, "minutes", step->minutes, "path90",
+		                  step->path90, "state", state_name(state, course, i),
+		                  "caught_up", state_is_caught_up(state, step->name),
+		                  "passed_at", passed_at ? passed_at : json_null(),
+		                  "page", step->page, "anchor", step->anchor));
 	}
 	return list;
 }
@@ -103,7 +105,8 @@ static json_t *
 build_as_json(const struct tool *tool)
 {
 	const char *unit;
-	json_t *recorded = build_recorded(tool), *build = build_shown(recorded, &unit), *out;
+	json_t *recorded = build_recorded(tool), *build = build_shown(recorded, &unit),
+	       *out;
 
 	if (!build) {
 		json_decref(recorded);
@@ -140,7 +143,8 @@ print_json(const struct tool *tool, const struct state *state)
 	                    now < tool->course->n_steps
 	                            ? json_string(tool->course->steps[now].name)
 	                            : json_null());
-	json_object_set_new(json, "by_hand_reload", json_boolean(state_reloads_by_itself(state)));
+	json_object_set_new(json, "by_hand_reload",
+	                    json_boolean(state_reloads_by_itself(state)));
 	json_object_set_new(json, "steps", steps_as_json(tool, state));
 	json_object_set_new(json, "build", build_as_json(tool));
 	json_object_set_new(json, "crash", crash_as_json(tool));
@@ -161,12 +165,13 @@ print_steps(const struct tool *tool, const struct state *state, bool minutes)
 		const char *is = state_name(state, course, i);
 		bool passed = !strcmp(is, "passed"), now = !strcmp(is, "now");
 
-		if (strcmp(section, step->section) != 0 && *course_section_title(course, step->section))
+		if (strcmp(section, step->section) != 0 &&
+		    *course_section_title(course, step->section))
 			say_in(BOLD, "%s", course_section_title(course, step->section));
 		section = step->section;
 		if (minutes)
-			say("  %-5s %-44s %3d min%s", step->name, step->title, step->minutes,
-			    step->path90 ? "  in 90 minutes" : "");
+			say("  %-5s %-44s %3d min%s", step->name, step->title,
+			    step->minutes, step->path90 ? "  in 90 minutes" : "");
 		else
 			say("  %s%-4s%s %-5s %s%s%s%s",
 			    colour(passed ? GREEN
@@ -174,9 +179,10 @@ print_steps(const struct tool *tool, const struct state *state, bool minutes)
 			                  : DIM),
 			    passed ? "ok"
 			    : now  ? "now"
-				   : "",
-			    colour_off(), step->name, colour(now ? BOLD : PLAIN), step->title,
-			    colour_off(), state_is_caught_up(state, step->name) ? "  (caught up)" : "");
+			           : "",
+			    colour_off(), step->name, colour(now ? BOLD : PLAIN),
+			    step->title, colour_off(),
+			    state_is_caught_up(state, step->name) ? "  (caught up)" : "");
 	}
 }
 
@@ -209,7 +215,8 @@ cmd_list(struct tool *tool)
 
 	for (size_t i = 0; i < tool->course->n_steps; i++) {
 		minutes += tool->course->steps[i].minutes;
-		path += tool->course->steps[i].path90 ? tool->course->steps[i].minutes : 0;
+		path += tool->course->steps[i].path90 ? tool->course->steps[i].minutes
+		                                      : 0;
 	}
 	if (tool->json) {
 		json_t *list = steps_as_json(tool, &state), *step;

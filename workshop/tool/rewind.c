@@ -42,7 +42,8 @@ of(const struct backup *backup)
 static const char *
 argument(const struct backup *backup)
 {
-	const char *text = json_string_value(json_object_get(backup->manifest, "argument"));
+	const char *text = json_string_value(
+		json_object_get(backup->manifest, "argument"));
 
 	return text ? text : "";
 }
@@ -103,12 +104,16 @@ cmd_catch_up(struct tool *tool)
 	int i, result;
 
 	if (!tool->n_rest)
-		return tool_fail(tool, "which step or section shall come next? `cupola workshop list` shows them");
+		return tool_fail(
+			tool,
+			"which step or section shall come next? `cupola workshop list` shows them");
 	i = course_find(tool->course, tool->rest[0]);
 	if (i < 0)
-		return tool_fail(tool, "expected a step or a section, such as 3 or 3.3, found \"%s\" "
-		                       "(`cupola workshop list` shows them)",
-		                 tool->rest[0]);
+		return tool_fail(
+			tool,
+			"expected a step or a section, such as 3 or 3.3, found \"%s\" "
+			"(`cupola workshop list` shows them)",
+			tool->rest[0]);
 	stage = course_stage_before(tool->course, (size_t)i);
 	result = replace(tool, "catch-up", tool->rest[0], stage, NULL, i);
 	free(stage);
@@ -126,8 +131,9 @@ find_file(const struct tool *tool, const char *name)
 	for (size_t i = 0; tool->course->files[i]; i++) {
 		const char *path = tool->course->files[i];
 
-		if (!strcmp(path, name) || (real && !strncmp(real, tool->dir, above) &&
-		                            real[above] == '/' && !strcmp(real + above + 1, path)))
+		if (!strcmp(path, name) ||
+		    (real && !strncmp(real, tool->dir, above) && real[above] == '/' &&
+		     !strcmp(real + above + 1, path)))
 			found = path;
 	}
 	free(real);
@@ -152,7 +158,8 @@ cmd_reset(struct tool *tool)
 	if (*text && strcmp(text, "all") != 0) {
 		one[0] = find_file(tool, text);
 		if (!one[0])
-			return tool_fail(tool, "%s is none of the files that you edit", text);
+			return tool_fail(tool, "%s is none of the files that you edit",
+			                 text);
 		only = one;
 	} else if (!*text && now < tool->course->n_steps) {
 		only = tool->course->steps[now].files;
@@ -199,7 +206,8 @@ find_redo(const struct backup *list, size_t n)
 	for (size_t i = n; i-- > 0;) {
 		if (is_replacing(&list[i]) && stands(list, n, i))
 			return NULL;
-		if (!strcmp(what(&list[i]), "undo") && backup_is_finished(&list[i]) && stands(list, n, i))
+		if (!strcmp(what(&list[i]), "undo") && backup_is_finished(&list[i]) &&
+		    stands(list, n, i))
 			return &list[i];
 	}
 	return NULL;
@@ -230,9 +238,9 @@ restore(struct tool *tool, const char *name, const struct backup *from)
 		backup_abandon(&backup);
 	state_close(&state);
 	if (!r) {
-		say("%zu file%s as before `%s%s%s`; what they were is in .workshop/backups/%s", changed,
-		    changed == 1 ? "" : "s", what(from), *argument(from) ? " " : "", argument(from),
-		    backup.name);
+		say("%zu file%s as before `%s%s%s`; what they were is in .workshop/backups/%s",
+		    changed, changed == 1 ? "" : "s", what(from),
+		    *argument(from) ? " " : "", argument(from), backup.name);
 		say_after(tool, changed);
 	}
 	backup_fini(&backup);
@@ -243,11 +251,13 @@ static void
 print_list(const struct backup *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		time_t at = (time_t)json_integer_value(json_object_get(list[i].manifest, "at"));
+		time_t at = (time_t)json_integer_value(
+			json_object_get(list[i].manifest, "at"));
 		char when[32];
 
 		strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", localtime(&at));
-		say("%-20s %s  before %s %s%s", list[i].name, when, what(&list[i]), argument(&list[i]),
+		say("%-20s %s  before %s %s%s", list[i].name, when, what(&list[i]),
+		    argument(&list[i]),
 		    backup_is_finished(&list[i]) ? "" : "  (interrupted)");
 	}
 	if (!n)
@@ -277,7 +287,10 @@ cmd_undo(struct tool *tool)
 	if (name && !strcmp(name, "list"))
 		print_list(list, n);
 	else if (name && !from)
-		result = tool_fail(tool, "there is no backup %s (`cupola workshop undo list` shows them)", name);
+		result = tool_fail(
+			tool,
+			"there is no backup %s (`cupola workshop undo list` shows them)",
+			name);
 	else if (!from)
 		result = tool_fail(tool, "there is nothing to take back");
 	else if (name)

@@ -65,14 +65,17 @@ running_url(const json_t *status, const char *name, const char *label)
 	const json_t *item;
 	size_t i, len = strlen(label);
 
-	json_array_foreach(json_object_get(running_plugin(status, name), "listen"), i, item)
+	json_array_foreach(json_object_get(running_plugin(status, name), "listen"), i,
+	                   item)
 	{
 		const char *text = json_string_value(item), *equals = strchr(text, '=');
 
-		if (len && (!equals || (size_t)(equals - text) != len || strncmp(text, label, len)))
+		if (len && (!equals || (size_t)(equals - text) != len ||
+		            strncmp(text, label, len)))
 			continue;
 		text = equals ? equals + 1 : text;
-		if (!strncmp(text, "0.0.0.0:", 8)) /* every address: this machine's will do */
+		if (!strncmp(text,
+		             "0.0.0.0:", 8)) /* every address: this machine's will do */
 			return xasprintf("http://127.0.0.1:%s", text + 8);
 		return xasprintf("http://%s", text);
 	}

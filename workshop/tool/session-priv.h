@@ -23,7 +23,7 @@ struct session_unit {
 struct session {
 	struct tool *tool;
 	struct hosting hosting;
-	int lock; /* >= 0: this session builds; others only look on */
+	int lock;   /* >= 0: this session builds; others only look on */
 	bool watch; /* check after each reload */
 	struct watcher *watcher;
 	struct session_unit *units;
@@ -35,11 +35,12 @@ struct session {
 	bool conf_busy;            /* host.conf is being checked or reloaded */
 	bool asking, checking;     /* a status, a check is under way */
 	bool check_again;
-	uint64_t hash;             /* of what is being built */
-	long long began_ms;        /* when what is being built was saved */
-	long long ask_ms;          /* when to ask for the next status */
-	unsigned reloads, asked_at_reload; /* a status from before a reload of ours tells nothing new */
-	char *seen_build;          /* what another session's last build was; owned */
+	uint64_t hash;      /* of what is being built */
+	long long began_ms; /* when what is being built was saved */
+	long long ask_ms;   /* when to ask for the next status */
+	unsigned reloads,
+		asked_at_reload; /* a status from before a reload of ours tells nothing new */
+	char *seen_build;        /* what another session's last build was; owned */
 	bool ended;
 	int result;
 };

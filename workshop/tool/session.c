@@ -191,12 +191,13 @@ on_reloaded(struct job *job, void *arg)
 	if (build.ok) {
 		unit->generation = generation;
 		crash_settled(session->tool, unit->name);
-		say_in(GREEN, "%s: built and reloaded in %.1f s (generation %d)", unit->name, seconds,
-		       generation);
+		say_in(GREEN, "%s: built and reloaded in %.1f s (generation %d)",
+		       unit->name, seconds, generation);
 		check_soon(session);
 	} else {
 		refused.text = job_sentence(job);
-		say_in(RED, "%s: built, and refused by the host; the version before goes on serving",
+		say_in(RED,
+		       "%s: built, and refused by the host; the version before goes on serving",
 		       unit->name);
 		say("  %s", refused.text);
 		build.errors = &refused;
@@ -250,8 +251,8 @@ build_unit(struct session *session, struct session_unit *unit)
 
 	unit->changed = false;
 	if (unit->service && !reloads_by_itself(session)) {
-		say("%s: saved. Now `make -C %s` and `cupola reload %s` (Tour)", unit->name, unit->name,
-		    unit->name);
+		say("%s: saved. Now `make -C %s` and `cupola reload %s` (Tour)",
+		    unit->name, unit->name, unit->name);
 		return;
 	}
 	session->busy = unit;
@@ -273,7 +274,8 @@ on_conf_reloaded(struct job *job, void *arg)
 	session->reloads++;
 	session->conf_busy = false;
 	if (job->status == 0)
-		say_in(GREEN, "host.conf: in force after %.1f s", seconds_since(session->began_ms));
+		say_in(GREEN, "host.conf: in force after %.1f s",
+		       seconds_since(session->began_ms));
 	else
 		say_in(RED, "host.conf: not in force: %s", why);
 	if (job->status == 0)
@@ -292,7 +294,8 @@ on_conf_checked(struct job *job, void *arg)
 	}
 	session->conf_busy = false;
 	say_in(RED, "host.conf: has a mistake; what was before stays in force");
-	for (const char *line = job->text[1]; *line; line += strcspn(line, "\n"), line += *line == '\n')
+	for (const char *line = job->text[1]; *line;
+	     line += strcspn(line, "\n"), line += *line == '\n')
 		if (strncmp(line, "cupola ", 7) != 0)
 			say("  %.*s", (int)strcspn(line, "\n"), line);
 }
@@ -321,12 +324,15 @@ seen_by_hand(struct session *session, struct session_unit *unit, int generation)
 
 	say("%s: reloaded by hand (generation %d)", unit->name, generation);
 	if (session->lock >= 0) {
-		build_record(session->tool, &build, build_hash(session->tool, unit->name), generation, 0);
+		build_record(session->tool, &build, build_hash(session->tool, unit->name),
+		             generation, 0);
 		crash_settled(session->tool, unit->name);
-		if (!reloads_by_itself(session) && state_open(session->tool, true, &state, &err) == 0) {
+		if (!reloads_by_itself(session) &&
+		    state_open(session->tool, true, &state, &err) == 0) {
 			state_set_reloads(&state);
 			if (state_save(&state, &err) == 0)
-				say_in(GREEN, "From now on, saving a file builds and reloads it.");
+				say_in(GREEN,
+				       "From now on, saving a file builds and reloads it.");
 			state_close(&state);
 		}
 		if (err.code)
@@ -365,8 +371,9 @@ on_status(struct job *job, void *arg)
 		session->ended = true;
 	}
 	/* What a reload of ours overtook is old. */
-	for (size_t i = 0; status && !session->busy && session->asked_at_reload == session->reloads &&
-	                   i < session->n_units;
+	for (size_t i = 0;
+	     status && !session->busy && session->asked_at_reload == session->reloads &&
+	     i < session->n_units;
 	     i++) {
 		const json_t *plugin = running_plugin(status, session->units[i].name);
 
@@ -406,7 +413,8 @@ follow(struct session *session)
 
 		if (json_is_true(json_object_get(unit, "ok"))) {
 			say_in(GREEN, "%s: built and reloaded (generation %d)", name,
-			       (int)json_integer_value(json_object_get(unit, "generation")));
+			       (int)json_integer_value(
+				       json_object_get(unit, "generation")));
 			check_soon(session);
 		} else {
 			say_in(RED, "%s: does not compile: %s:%d: %s", name,
@@ -420,7 +428,8 @@ follow(struct session *session)
 		session->seen_build = text;
 	}
 	json_decref(recorded);
-	if (session_lock(session) == 0) { /* the other one has ended, and the host goes on */
+	if (session_lock(session) ==
+	    0) { /* the other one has ended, and the host goes on */
 		say("The session that built has ended; this one builds now.");
 		session->watcher = watcher_new(session->tool);
 	}
@@ -443,14 +452,30 @@ static void
 on_key(struct session *session, char key)
 {
 	switch (key) {
-	case 'c': check_soon(session); break;
-	case 'h': run_own(session, "hint"); break;
-	case 'n': run_own(session, "next"); break;
-	case 'l': run_own(session, "progress"); break;
-	case 'r': run_own(session, "reset"); break;
-	case 's': run_own(session, "solution"); break;
-	case 'd': run_own(session, "diff"); break;
-	case 'q': session->ended = true; break;
+	case 'c':
+		check_soon(session);
+		break;
+	case 'h':
+		run_own(session, "hint");
+		break;
+	case 'n':
+		run_own(session, "next");
+		break;
+	case 'l':
+		run_own(session, "progress");
+		break;
+	case 'r':
+		run_own(session, "reset");
+		break;
+	case 's':
+		run_own(session, "solution");
+		break;
+	case 'd':
+		run_own(session, "diff");
+		break;
+	case 'q':
+		session->ended = true;
+		break;
 	default:
 		if (key > ' ')
 			say("c check  h hint  n next step  l list  d diff  s solution  r reset  q quit");
@@ -471,7 +496,8 @@ take_saves(struct session *session)
 			if (!strcmp(session->units[i].name, name))
 				session->units[i].changed = true;
 	}
-	for (size_t i = 0; !session->busy && !session->conf_busy && i < session->n_units; i++)
+	for (size_t i = 0; !session->busy && !session->conf_busy && i < session->n_units;
+	     i++)
 		if (session->units[i].changed)
 			build_unit(session, &session->units[i]);
 	if (session->conf_changed && !session->busy && !session->conf_busy)
@@ -513,7 +539,8 @@ wait_for_something(struct session *session, int signals, bool keys)
 
 	polled[n++] = (struct pollfd){ signals, POLLIN, 0 };
 	polled[n++] = (struct pollfd){ keys ? STDIN_FILENO : -1, POLLIN, 0 };
-	polled[n++] = (struct pollfd){ session->watcher ? watcher_fd(session->watcher) : -1,
+	polled[n++] = (struct pollfd){ session->watcher ? watcher_fd(session->watcher)
+		                                        : -1,
 		                       POLLIN, 0 };
 	LIST_FOREACH (job, &session->jobs, link)
 		for (int i = 0; i < 2 && n < 64; i++)
@@ -556,15 +583,15 @@ add_units(struct session *session, const json_t *status)
 
 	for (int i = 0; i < 2; i++)
 		for (size_t j = 0; lists[i][j]; j++) {
-			struct session_unit *unit =
-				xgrow(&session->units, &session->n_units, sizeof *unit);
+			struct session_unit *unit = xgrow(
+				&session->units, &session->n_units, sizeof *unit);
 			const json_t *plugin = running_plugin(status, lists[i][j]);
 
 			unit->name = lists[i][j];
 			unit->service = i == 0;
 			unit->crash_at = crash_at(plugin);
-			unit->generation =
-				(int)json_integer_value(json_object_get(plugin, "generation"));
+			unit->generation = (int)json_integer_value(
+				json_object_get(plugin, "generation"));
 		}
 }
 
@@ -585,7 +612,8 @@ session_run(struct session *session, const json_t *status)
 			follow(session);
 		if (!session->asking && now_ms() >= session->ask_ms)
 			ask_status(session);
-		if (session->check_again && !session->checking && !session->busy && !session->conf_busy)
+		if (session->check_again && !session->checking && !session->busy &&
+		    !session->conf_busy)
 			check_now(session);
 		wait_for_something(session, signals, keys);
 		take_jobs(session);

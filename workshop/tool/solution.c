@@ -23,19 +23,21 @@ which_step(const struct tool *tool, const struct state *state)
 	                     : (int)state_now(state, tool->course);
 
 	if (i < 0)
-		tool_fail(tool, "there is no step %s (`cupola workshop list` shows them)", tool->rest[0]);
+		tool_fail(tool, "there is no step %s (`cupola workshop list` shows them)",
+		          tool->rest[0]);
 	return i;
 }
 
 static bool
-print_differences(const struct tool *tool, const char *from, const char *to, const char *from_name,
-                  const char *to_name)
+print_differences(const struct tool *tool, const char *from, const char *to,
+                  const char *from_name, const char *to_name)
 {
 	bool differ = false;
 
 	for (size_t i = 0; tool->course->files[i]; i++) {
 		const char *path = tool->course->files[i];
-		char *a = xasprintf("%s/%s", from, path), *b = xasprintf("%s/%s", to, path),
+		char *a = xasprintf("%s/%s", from, path),
+		     *b = xasprintf("%s/%s", to, path),
 		     *a_name = xasprintf("%s/%s", from_name, path),
 		     *b_name = xasprintf("%s/%s", to_name, path);
 
@@ -86,16 +88,19 @@ cmd_solution(struct tool *tool)
 	if (i == (int)tool->course->n_steps)
 		i--;
 	name = i < 0 ? "" : tool->course->steps[i].name;
-	allowed = i >= 0 && (state_is_passed(&state, name) || state_is_caught_up(&state, name) ||
-	                     hint_all_given(tool, &state, course_checked_by(tool->course, (size_t)i)));
+	allowed = i >= 0 &&
+	          (state_is_passed(&state, name) || state_is_caught_up(&state, name) ||
+	           hint_all_given(tool, &state,
+	                          course_checked_by(tool->course, (size_t)i)));
 	state_close(&state);
 	if (i < 0)
 		return EXIT_FAILURE;
 	if (!allowed)
-		return tool_fail(tool,
-		                 "the solution of %s is shown when it is solved, or after the third hint: "
-		                 "`cupola workshop hint`",
-		                 name);
+		return tool_fail(
+			tool,
+			"the solution of %s is shown when it is solved, or after the third hint: "
+			"`cupola workshop hint`",
+			name);
 	before = course_stage_before(tool->course, (size_t)i);
 	after = course_stage_after(tool->course, (size_t)i);
 	if (!print_differences(tool, before, after, "before", name))

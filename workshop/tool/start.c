@@ -19,8 +19,8 @@
 #include "ports.h"
 #include "progress.h"
 #include "running.h"
-#include "session.h"
 #include "session-priv.h"
+#include "session.h"
 #include "term.h"
 
 #define OTHER_PATIENCE_MS 120000 /* for a session that is just starting the host */
@@ -81,7 +81,8 @@ build_all(const struct tool *tool, struct otel_error *err)
 	size_t n = 0;
 	int r = build_unit(tool, "lib", err);
 
-	for (size_t i = 0; r != -EBADMSG && !err->code && tool->course->services[i]; i++, n++) {
+	for (size_t i = 0; r != -EBADMSG && !err->code && tool->course->services[i];
+	     i++, n++) {
 		const char *unit = tool->course->services[i];
 		char *so = xasprintf("%s/%s/%s.so", tool->dir, unit, unit);
 
@@ -89,12 +90,17 @@ build_all(const struct tool *tool, struct otel_error *err)
 		if (r == -EBADMSG && file_exists(so))
 			r = 0;
 		if (r == -EBADMSG)
-			otel_error_set(err, r, "%s has to compile once before it can serve; mend it, or "
-			                       "`cupola workshop reset`", unit);
+			otel_error_set(
+				err, r,
+				"%s has to compile once before it can serve; mend it, or "
+				"`cupola workshop reset`",
+				unit);
 		free(so);
 	}
 	if (r == -EBADMSG && !err->code)
-		otel_error_set(err, r, "lib does not compile; %s/.workshop/build.log says why", tool->dir);
+		otel_error_set(err, r,
+		               "lib does not compile; %s/.workshop/build.log says why",
+		               tool->dir);
 	if (!err->code && n)
 		say("built %zu services in %.1f s", n, (double)(now_ms() - began) / 1e3);
 	return err->code;
@@ -107,8 +113,8 @@ say_moves(const struct ports *ports)
 		const struct port_move *move = &ports->moves[i];
 
 		if (move->holder)
-			say_in(YELLOW, "port %u is taken by %s: %s is on %u", move->from, move->holder,
-			       move->plugin, move->to);
+			say_in(YELLOW, "port %u is taken by %s: %s is on %u", move->from,
+			       move->holder, move->plugin, move->to);
 		else
 			say("%s is on %u, as before", move->plugin, move->to);
 	}
@@ -131,7 +137,8 @@ start_host(struct session *session, struct otel_error *err)
 		say_for_now("starting ...");
 		r = hosting_start(session->tool, &ports, &session->hosting, err);
 		ports_fini(&ports);
-		if (r != -EADDRINUSE) /* somebody took a port between our look and the host's */
+		if (r !=
+		    -EADDRINUSE) /* somebody took a port between our look and the host's */
 			break;
 	}
 	return r;
@@ -181,14 +188,16 @@ say_where(const struct session *session, const json_t *status)
 {
 	char *guide = progress_guide(status);
 
-	say("\n  The guide: %s%s%s\n", colour(BOLD), guide ? guide : "(none runs)", colour_off());
+	say("\n  The guide: %s%s%s\n", colour(BOLD), guide ? guide : "(none runs)",
+	    colour_off());
 	free(guide);
 	progress_say_next(session->tool, status);
 	say_in(DIM, "%s",
 	       session->lock >= 0 && session->hosting.pid
 	               ? "A save builds and reloads. Ctrl-C stops everything."
-	       : session->lock >= 0 ? "A save builds and reloads. Ctrl-C leaves the host running."
-	                            : "Another session builds; this one looks on. Ctrl-C ends only this one.");
+	       : session->lock >= 0
+	               ? "A save builds and reloads. Ctrl-C leaves the host running."
+	               : "Another session builds; this one looks on. Ctrl-C ends only this one.");
 }
 
 /* ---- the commands ---- */
@@ -205,20 +214,25 @@ prepare(struct session *session, json_t **status, struct otel_error *err)
 	say_environment();
 	r = session_lock(session);
 	if (r < 0 && r != -EWOULDBLOCK)
-		return otel_error_set(err, r, "%s/.workshop: %s", session->tool->dir, strerror(-r));
+		return otel_error_set(err, r, "%s/.workshop: %s", session->tool->dir,
+		                      strerror(-r));
 	*status = running_status(session->tool);
 	if (!*status && r == -EWOULDBLOCK)
 		*status = await_other(session->tool);
 	if (!*status && session->lock < 0)
-		return otel_error_set(err, -EAGAIN, "another session was starting the host and did not succeed; try again");
+		return otel_error_set(
+			err, -EAGAIN,
+			"another session was starting the host and did not succeed; try again");
 	if (*status)
 		return 0;
 	r = build_all(session->tool, err);
 	if (!r)
 		r = start_host(session, err);
 	if (!r && !(*status = running_status(session->tool)))
-		r = otel_error_set(err, -ECHILD, "the host started and does not answer; see %s/.workshop/log",
-		                   session->tool->dir);
+		r = otel_error_set(
+			err, -ECHILD,
+			"the host started and does not answer; see %s/.workshop/log",
+			session->tool->dir);
 	return r;
 }
 
@@ -226,7 +240,9 @@ static int
 run(struct tool *tool, bool watch)
 {
 	struct otel_error err = OTEL_ERROR_INIT;
-	struct session session = { .tool = tool, .lock = -1, .hosting = { 0, -1 }, .watch = watch };
+	struct session session = {
+		.tool = tool, .lock = -1, .hosting = { 0, -1 }, .watch = watch
+	};
 	json_t *status = NULL;
 	int result;
 

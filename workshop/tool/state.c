@@ -57,7 +57,8 @@ keep_aside(const struct state *state, const json_error_t *problem)
 }
 
 int
-state_open(const struct tool *tool, bool change, struct state *out, struct otel_error *err)
+state_open(const struct tool *tool, bool change, struct state *out,
+           struct otel_error *err)
 {
 	json_error_t problem = { .line = 0 };
 

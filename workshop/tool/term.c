@@ -15,15 +15,17 @@ has_colours(void)
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
 	if (known < 0)
-		known = isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb");
+		known = isatty(STDOUT_FILENO) && !(no && *no) && term &&
+		        strcmp(term, "dumb");
 	return known;
 }
 
 const char *
 colour(enum colour c)
 {
-	static const char *const codes[] = { "",         "\033[1m",  "\033[2m", "\033[32m",
-		                             "\033[31m", "\033[33m", "\033[34m" };
+	static const char *const codes[] = { "",         "\033[1m",  "\033[2m",
+		                             "\033[32m", "\033[31m", "\033[33m",
+		                             "\033[34m" };
 
 	return has_colours() ? codes[c] : "";
 }

@@ -18,9 +18,9 @@ add(json_t *lines, const char *id, const char *text, bool passed, const char *mi
     json_t *hints)
 {
 	json_array_append_new(lines,
-	                      json_pack("{s:s,s:s,s:s,s:s?,s:o}", "id", id, "say", text, "result",
-	                                passed ? "pass" : "fail", "miss", passed ? NULL : miss,
-	                                "hints", hints));
+	                      json_pack("{s:s,s:s,s:s,s:s?,s:o}", "id", id, "say", text,
+	                                "result", passed ? "pass" : "fail", "miss",
+	                                passed ? NULL : miss, "hints", hints));
 }
 
 void
@@ -37,18 +37,21 @@ check_tour(const struct tool *tool, json_t *lines)
 		by_hand = state_reloads_by_itself(&state);
 		state_close(&state);
 	}
-	add(lines, "edited", "a reply in " SERVICE "/app.c is changed", !file_same(mine, shipped),
-	    "the file is as it came",
-	    json_pack("[sss]", "A service replies by svc_reply_text() or svc_reply_json().",
-	              "In " SERVICE "/app.c, api() replies with 400 when a coordinate is missing.",
-	              "Change the words of that reply, keep the \\n at their end, and save."));
+	add(lines, "edited", "a reply in " SERVICE "/app.c is changed",
+	    !file_same(mine, shipped), "the file is as it came",
+	    json_pack(
+		    "[sss]", "A service replies by svc_reply_text() or svc_reply_json().",
+		    "In " SERVICE
+		    "/app.c, api() replies with 400 when a coordinate is missing.",
+		    "Change the words of that reply, keep the \\n at their end, and save."));
 	add(lines, "reloaded-by-hand", "a generation was loaded by hand", by_hand,
 	    "no reload by hand has been seen",
-	    json_pack("[sss]",
-	              "What runs is the .so that was loaded. A new one has to be built, and loaded "
-	              "while the old one serves.",
-	              "Two commands do it, in a second terminal: make, and cupola reload.",
-	              "make -C " SERVICE " && cupola reload " SERVICE));
+	    json_pack(
+		    "[sss]",
+		    "What runs is the .so that was loaded. A new one has to be built, and loaded "
+		    "while the old one serves.",
+		    "Two commands do it, in a second terminal: make, and cupola reload.",
+		    "make -C " SERVICE " && cupola reload " SERVICE));
 	free(mine);
 	free(start);
 	free(shipped);

@@ -55,10 +55,10 @@ add_unit(struct watcher *watcher, const char *name)
 	unit->name = name;
 	unit->descriptor = -1;
 	if (watcher->fd >= 0) {
-		unit->descriptor =
-			inotify_add_watch(watcher->fd, path,
-		                          IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-		                                  IN_CREATE | IN_ONLYDIR);
+		unit->descriptor = inotify_add_watch(watcher->fd, path,
+		                                     IN_CLOSE_WRITE | IN_MOVED_TO |
+		                                             IN_MOVED_FROM | IN_DELETE |
+		                                             IN_CREATE | IN_ONLYDIR);
 	}
 	unit->hash = hash_unit(watcher->tool, name);
 	free(path);
@@ -143,7 +143,8 @@ read_events(struct watcher *watcher)
 	} buf;
 	ssize_t n;
 
-	while (watcher->fd >= 0 && (n = read(watcher->fd, buf.bytes, sizeof buf.bytes)) > 0)
+	while (watcher->fd >= 0 &&
+	       (n = read(watcher->fd, buf.bytes, sizeof buf.bytes)) > 0)
 		for (char *at = buf.bytes; at < buf.bytes + n;) {
 			const struct inotify_event *event = (const void *)at;
 
