@@ -3,10 +3,32 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "telemetry.h"
+#include "telemetry_priv.h"
 #include <otel/logs.h>
 
-#define MAX_ATTRIBUTES 8
+#define MAX_ATTRIBUTES (8 + OTEL_N_SIGNALS)
+
+/* Where each signal of the service goes, for whoever wonders why there is none. */
+static size_t
+destinations(const struct voice *voice, struct otel_attribute *out)
+{
+	static const char *const keys[] = {
+		[OTEL_SIGNAL_TRACES] = "cupola.traces",
+		[OTEL_SIGNAL_METRICS] = "cupola.metrics",
+		[OTEL_SIGNAL_LOGS] = "cupola.logs",
+	};
+	static const char *const kinds[] = {
+		[OTEL_EXPORTER_OTLP] = "otlp",
+		[OTEL_EXPORTER_CONSOLE] = "console",
+		[OTEL_EXPORTER_NONE] = "none",
+		[OTEL_EXPORTER_CUSTOM] = "custom",
+	};
+
+	for (size_t i = 0; i < OTEL_N_SIGNALS; i++)
+		out[i] = OTEL_STR(keys[i],
+		                  kinds[voice->outlet->config.signal[i].exporter]);
+	return OTEL_N_SIGNALS;
+}
 
 static size_t
 attributes_of(const struct voice_event *event, struct otel_attribute *out)
@@ -43,6 +65,9 @@ voice_tell(struct voice *voice, const struct voice_event *event, const char *fmt
 	va_end(ap);
 	snprintf(name, sizeof name, "cupola.service.%s", event->event);
 	record.n_attributes = attributes_of(event, attributes);
+	if (event->generation)
+		record.n_attributes += destinations(voice,
+		                                    attributes + record.n_attributes);
 	record.body = otel_value_string(text);
 	record.event_name = name;
 	otel_logger_emit(voice->life_logger, &record);

@@ -86,7 +86,8 @@ struct voice *telemetry_host_voice(struct telemetry *telemetry);
 /*
  * A record of the service's life, under its own Resource. It goes where [telemetry] sends records, at once,
  * and so is heard of a service that has no telemetry itself. The event name is cupola.service.EVENT; each
- * attribute is there when its member is not 0 or NULL.
+ * attribute is there when its member is not 0 or NULL; with a generation, cupola.traces, cupola.metrics and
+ * cupola.logs say where the service's own go.
  */
 struct voice_event {
 	int severity;

@@ -141,6 +141,7 @@ def test_section_0_a_version_and_an_environment_are_seen_of_a_dark_service():
         resource, said = within_a_second(lambda: course.events("loaded"), "the first record")[0]
         assert "service.version" not in resource and "deployment.environment.name" not in resource, resource
         assert resource["service.name"] == "learner" and said["cupola.generation"] == 1, (resource, said)
+        assert (said["cupola.traces"], said["cupola.metrics"], said["cupola.logs"]) == ("none", "none", "none"), said
         assert course.host.plugin("learner")["version"] is None
         instance, station = resource["service.instance.id"], course.host.plugin("station")
 

@@ -3,39 +3,48 @@
 
 import { h } from "../shared/dom.js";
 import { service, when } from "./parts.js";
+import { to } from "./route.js";
 
 const text = (value) => (value === undefined || value === null ? "" : String(value));
 
-/** The host's crash record -> { signal, place, span, trace, request, hint, stack }; each "" when it was not told. */
+/** The host's record -> { what, signal, place, function, span, hint, generation, stack }; each "" when it was not told. */
 export function crashOf(record) {
-  const a = record.attributes;
-  const of = (...keys) => text(keys.map((key) => a[key]).find((v) => v !== undefined && v !== ""));
-  const file = of("code.file.path", "cupola.crash.file");
-  const line = of("code.line.number", "cupola.crash.line");
+  const of = (key) => text(record.attributes[key]);
+  const line = of("code.line.number");
   return {
-    signal: of("cupola.crash.signal", "exception.type"),
-    place: file ? `${file}${line ? `:${line}` : ""}` : "",
-    function: of("code.function.name", "cupola.crash.function"),
-    span: of("cupola.crash.span", "cupola.span"),
-    hint: of("cupola.crash.hint", "cupola.hint"),
-    generation: of("cupola.generation", "cupola.crash.generation"),
+    what: of("exception.type"),
+    signal: of("cupola.crash.signal"),
+    place: `${of("code.file.path")}${line && `:${line}`}`,
+    function: of("code.function.name"),
+    span: of("cupola.crash.span"),
+    hint: of("cupola.crash.hint"),
+    generation: of("cupola.generation"),
     stack: of("exception.stacktrace"),
   };
 }
 
-const line = (name, value) => value && [h("dt", {}, name), h("dd", { class: "mono" }, value)];
+const line = (key, name, ...value) => value[0] && [h("dt", {}, name), h("dd", { class: "mono", "data-crash": key }, ...value)];
 
-/** The card; `brief` leaves out the stack. */
-export function crashCard(record, { brief = false } = {}) {
+/** The card of a crash, or of a loop that was held up. */
+export function crashCard(record) {
   const c = crashOf(record);
+  const trace = record.traceId && to("traces", record.traceId, { span: record.spanId });
+  const over = record.word === "stalled" ? "Every other request of its loop waited meanwhile. " : "Only its own process ended, and it was started again at once. ";
   return h(
     "article",
-    { class: "crash" },
-    h("h3", {}, h("span", { class: "bad" }, "⚠ crashed "), service(record.service), h("span", { class: "count" }, when(record.time))),
+    { class: "crash", "data-service": record.service },
+    h("h3", {}, h("span", { class: "bad" }, `⚠ ${record.word === "stalled" ? "held up" : "crashed"} `), service(record.service), h("span", { class: "count" }, when(record.time))),
     h("p", { class: "body" }, record.body),
-    h("dl", {}, line("signal", c.signal), line("at", [c.place, c.function && `in ${c.function}`].filter(Boolean).join(" ")), line("open span", c.span), line("generation", c.generation)),
-    c.hint && h("p", { class: "hint" }, c.hint),
-    !brief && c.stack && h("details", {}, h("summary", {}, "the stack"), h("pre", { class: "stack" }, c.stack)),
-    h("p", { class: "count" }, "Only its own process ended, and it was started again at once. ", h("a", { href: `#/logs?service=${encodeURIComponent(record.service)}&severity=error` }, "its records")),
+    h(
+      "dl",
+      {},
+      line("what", "what", [c.what, c.signal].filter(Boolean).join(", ")),
+      line("place", "at", [c.place, c.function && `in ${c.function}()`].filter(Boolean).join(" ")),
+      line("span", "open span", c.span, trace && h("a", { href: trace }, " its trace")),
+      line("generation", "generation", c.generation),
+    ),
+    c.hint && h("p", { class: "hint", "data-crash": "hint" }, c.hint),
+    c.stack && h("details", {}, h("summary", {}, "the stack"), h("pre", { class: "stack" }, c.stack)),
+    h("p", { class: "count" }, over, h("a", { href: to("logs", "", { service: record.service, severity: "warn" }) }, "its records")),
   );
 }

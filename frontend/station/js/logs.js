@@ -28,7 +28,7 @@ function detail(record) {
   return h(
     "div",
     { class: "detail", onclick: (event) => event.stopPropagation() },
-    record.event.endsWith(".crashed") && crashCard(record),
+    /\.(crashed|stalled)$/.test(record.event) && crashCard({ ...record, word: record.event.split(".").pop() }),
     attributeTable(record.attributes, record.types),
     attributeTable({
       time: exactTime(record.time),

@@ -17,7 +17,7 @@ const wordOf = (event) => event.split(".").pop();
 
 function event({ service, record }) {
   const [r] = flat({ resourceLogs: [{ resource: { attributes: [{ key: "service.name", value: { stringValue: service } }] }, scopeLogs: [{ logRecords: [record] }] }] });
-  return { ...r, word: wordOf(r.event), bad: r.severity >= 17 };
+  return { ...r, word: wordOf(r.event), bad: r.severity >= 13 };
 }
 
 /** Fetches them when `count`, of the push channel, says that there are others. */
@@ -31,7 +31,16 @@ export async function load(count = -1) {
 /** The newest first; of one service or of all. */
 export const all = (service) => events.filter((e) => !service || e.service === service);
 
-export const crashes = (service) => all(service).filter((e) => e.word === "crashed");
+const isCrash = (e) => e.word === "crashed" || e.word === "stalled";
+
+/** Crashes, and loops that were held up, that no reload of other code has followed. */
+export function crashes(service) {
+  const mended = new Set();
+  return all(service).filter((e) => {
+    if (e.word === "reloaded" && (e.attributes["cupola.reason"] || "code") === "code") mended.add(e.service);
+    return isCrash(e) && !mended.has(e.service);
+  });
+}
 
 /** When the service, or any, was loaded last: Unix ms, or 0. */
 export const lastReload = (service) => all(service).find((e) => e.word === "reloaded" || e.word === "loaded")?.time || 0;
