@@ -338,8 +338,7 @@ BEGIN {
 		order_of[step_at[i]] = i
 }
 
-FNR == 1 { n_files++ }
-n_files == 1 { read_mark($0); next }
+FILENAME == ARGV[1] { read_mark($0); next }
 { lines[++n_lines] = $0 }
 
 END {

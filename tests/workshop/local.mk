@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The course: its text against its sources, and its commands against a staged installation.
-WORKSHOP_TESTS = %D%/test-text.py
+WORKSHOP_TESTS = %D%/test-stages.py %D%/test-text.py
 dist_check_SCRIPTS += $(WORKSHOP_TESTS)
 EXTRA_DIST += %D%/pages.py
 if HAVE_PYTHON3
