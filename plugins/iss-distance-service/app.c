@@ -118,9 +118,9 @@ iss_handle(void *self, struct svc_request *req)
 	return api(iss, req);
 }
 
-/* Upper bounds of the buckets, in seconds: the service nearby takes a few milliseconds, one far away longer. */
-static const double iss_request_bounds[] = { 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-	                                     0.1,   0.25,   0.5,   1,    2.5 };
+/* Upper bounds of the buckets, in seconds: next door it takes less than a millisecond, far away a second. */
+static const double iss_request_bounds[] = { 0.0001, 0.00025, 0.0005, 0.001, 0.0025,
+	                                     0.005,  0.01,    0.1,    1,     5 };
 
 /* The host calls this once, before the first request: the place for what is kept between requests. */
 static int

@@ -167,6 +167,12 @@ def check_trace(protocol):
         latitude, longitude = map(float, inside["iss.position"].split(","))
         assert abs(latitude - reply.json()["location"]["latitude"]) < 0.001
         assert inside["url.full"].endswith("/iss-now.json")
+        inner_spans = {("frontend", "asking-gateway"), ("gateway", "answering-question"), ("gateway", "asking-geolocator-service"),
+                       ("gateway", "asking-iss-distance-service"), ("geolocator-service", "finding-place"),
+                       ("geolocator-service", "asking-geocoder"), ("iss-distance-service", "calculating-iss-distance"),
+                       ("iss-distance-service", "getting-iss-coordinates")}
+        assert {(service, s["name"]) for service, s in spans.values() if s["kind"] == 1} == inner_spans
+        assert float(attributes(outer)["iss.distance"]) > 0
         for resource, scope, span in found:
             assert resource["deployment.environment.name"] == "dev", resource
             assert resource["service.instance.id"], resource
@@ -182,20 +188,33 @@ def test_one_question_is_one_trace_over_four_services_by_grpc():
     check_trace("grpc")
 
 
+def points_of(host, service):
+    """(metric, attributes) -> (metric, its last point)"""
+    points = {}
+    for _, _, metric in flat(ask_station(host, "metrics", f"service={service}&limit=100000"), "resourceMetrics", "scopeMetrics", "metrics"):
+        for kind in ("sum", "histogram"):
+            for point in metric.get(kind, {}).get("dataPoints", []):
+                points[metric["name"], tuple(sorted(attributes(point).items()))] = metric, point
+    return points
+
+
 def test_counters_are_counted():
+    ok = (("http.response.status_code", "200"),)
     with start() as host:
         for _ in range(3):
             cupola.request(host.ports["frontend"], "/api/distance?location=Darmstadt")
 
-        def counted():
-            values = {}
-            for resource, _, metric in flat(ask_station(host, "metrics", "service=iss-distance-service&limit=100000"), "resourceMetrics", "scopeMetrics", "metrics"):
-                for point in metric.get("sum", {}).get("dataPoints", []):
-                    values[metric["name"]] = (int(point.get("asInt", 0)), attributes(point))
-            return values if values.get("incoming.requests", (0,))[0] == 3 and values.get("iss.requests", (0,))[0] == 3 else None
+        def counted(service, name, attributes, count):
+            return cupola.until(lambda: (lambda p: p if p and int(p[1].get("asInt", p[1].get("count", 0))) == count else None)
+                                (points_of(host, service).get((name, attributes))), f"{name} of {service} at {count}")
 
-        values = cupola.until(counted, "both counters at 3")
-        assert values["iss.requests"][1] == {"http.response.status_code": "200"}, values
+        for service in ("frontend", "gateway", "geolocator-service", "iss-distance-service"):
+            counted(service, "incoming.requests", (), 3)
+        counted("geolocator-service", "geocoder.requests", ok, 1)  # the other two were answered by its cache
+        counted("iss-distance-service", "iss.requests", ok, 3)
+        metric, point = counted("iss-distance-service", "iss.request.duration", ok, 3)
+        assert metric["unit"] == "s" and 0 < point["sum"] < 30, (metric, point)
+        assert len(point["explicitBounds"]) == 10 and point["explicitBounds"][0] < 0.001, point
 
 
 def test_log_records_are_tied_to_their_spans():
