@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which host is meant by `cupola status` in a folder of one's own: the one that runs by the host.conf of that
- * folder, or of one above it. So nobody has to say -c who works in the folder of a service.
+ * folder, or of one above it. So nobody has to say -c who works in the folder of a service. Elsewhere it is
+ * the installed one, and when that does not run, the workshop's: people follow its text from any folder.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "cli.h"
 #include "conf.h"
 #include "memory.h"
+#include "paths.h"
 #include "runtime-dir.h"
 
 /* Another user's file is not asked: it could name any socket. */
@@ -36,6 +38,23 @@ runs(const char *conf, const struct cli_options *options)
 	return fd >= 0;
 }
 
+/* The learner's working copy: $CUPOLA_WORKSHOP, or ~/cupola-workshop. */
+static const char *
+near_workshop(const struct cli_options *options)
+{
+	const char *named = getenv("CUPOLA_WORKSHOP"), *home = getenv("HOME");
+	char *path;
+
+	if (named && *named)
+		path = xasprintf("%s/host.conf", named);
+	else
+		path = xasprintf("%s/cupola-workshop/host.conf", home ? home : "");
+	if (is_ours(path) && runs(path, options))
+		return path; /* kept until the command ends */
+	free(path);
+	return NULL;
+}
+
 const char *
 cli_near(const struct cli_options *options)
 {
@@ -54,5 +73,5 @@ cli_near(const struct cli_options *options)
 			*slash = '\0';
 	}
 	free(dir);
-	return NULL;
+	return runs(host_path_conf(), options) ? NULL : near_workshop(options);
 }

@@ -5,11 +5,11 @@
  *
  *	GET /iss-now.json[?at=UNIX]
  *	GET /search?q=Darmstadt[&format=json|jsonv2][&limit=10]
- *	POST /fail?mode=503|slow|garbage|empty|none      from this machine only
+ *	POST /fail?mode=503|slow|garbage|empty|none[&of=iss|places]      from this machine only
  *
  * The position is computed from published orbital elements, the places come from GeoNames. Both answer
  * in the shapes of the originals; how old the elements are stands in the headers X-Elements-Epoch and
- * X-Elements-Age-Days. /fail makes both misbehave until it is told otherwise.
+ * X-Elements-Age-Days. /fail makes one of them misbehave, or both, until it is told otherwise.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -33,12 +33,15 @@
 enum mode { MODE_NONE, MODE_503, MODE_SLOW, MODE_GARBAGE, MODE_EMPTY };
 static const char *const modes[] = { "none", "503", "slow", "garbage", "empty" };
 
+enum half { ISS, PLACES, N_HALVES }; /* which of the two services that it stands in for */
+static const char *const halves[] = { "iss", "places" };
+
 struct upstream {
 	const struct svc_host *host;
 	struct satellite iss;
 	struct gazetteer *places;
 	int slow_ms;
-	_Atomic int mode; /* enum mode; all loops read it */
+	_Atomic int mode[N_HALVES]; /* enum mode; all loops read it */
 };
 
 /* ---- misbehaving ---- */
@@ -53,7 +56,7 @@ is_loopback(const char *peer)
 static int
 handle_fail(struct upstream *upstream, struct svc_request *req)
 {
-	const char *mode = svc_query(req, "mode");
+	const char *mode = svc_query(req, "mode"), *of = svc_query(req, "of");
 
 	if (strcmp(req->method, "POST") != 0) {
 		svc_reply_header(req, "Allow", "POST");
@@ -62,13 +65,19 @@ handle_fail(struct upstream *upstream, struct svc_request *req)
 	/* No page in a browser may do this either. */
 	if (!is_loopback(req->peer) || svc_header(req, "Origin"))
 		return svc_reply_text(req, 403, "only from this machine\n");
+	if (of && strcmp(of, halves[ISS]) != 0 && strcmp(of, halves[PLACES]) != 0)
+		return svc_reply_text(req, 400,
+		                      "of is iss or places; without it, both\n");
 	for (size_t i = 0; mode && i < sizeof modes / sizeof modes[0]; i++) {
 		char text[64];
 
 		if (strcmp(mode, modes[i]) != 0)
 			continue;
-		atomic_store(&upstream->mode, (int)i);
-		svc_log(upstream->host, SVC_WARN, "told to misbehave: %s", modes[i]);
+		for (int half = 0; half < N_HALVES; half++)
+			if (!of || strcmp(of, halves[half]) == 0)
+				atomic_store(&upstream->mode[half], (int)i);
+		svc_log(upstream->host, SVC_WARN, "told to misbehave: %s%s%s", modes[i],
+		        of ? ", of " : "", of ? of : "");
 		snprintf(text, sizeof text, "mode is %s\n", modes[i]);
 		return svc_reply_text(req, 200, text);
 	}
@@ -77,9 +86,9 @@ handle_fail(struct upstream *upstream, struct svc_request *req)
 
 /* Whether the request has had its answer, wrong as it was asked for. */
 static bool
-misbehaves(struct upstream *upstream, struct svc_request *req)
+misbehaves(struct upstream *upstream, enum half half, struct svc_request *req)
 {
-	switch ((enum mode)atomic_load(&upstream->mode)) {
+	switch ((enum mode)atomic_load(&upstream->mode[half])) {
 	case MODE_NONE:
 		return false;
 	case MODE_503:
@@ -216,12 +225,12 @@ upstream_handle(void *self, struct svc_request *req)
 
 	if (strcmp(req->path, "/fail") == 0)
 		return handle_fail(upstream, req);
-	if (misbehaves(upstream, req))
-		return 0;
 	if (strcmp(req->path, "/iss-now.json") == 0)
-		return handle_position(upstream, req);
+		return misbehaves(upstream, ISS, req) ? 0
+		                                      : handle_position(upstream, req);
 	if (strcmp(req->path, "/search") == 0)
-		return handle_search(upstream, req);
+		return misbehaves(upstream, PLACES, req) ? 0
+		                                         : handle_search(upstream, req);
 	return svc_reply_text(req, 404, "there are /iss-now.json and /search\n");
 }
 

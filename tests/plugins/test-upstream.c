@@ -158,6 +158,10 @@ START_TEST(it_misbehaves_as_told_until_told_otherwise)
 	ck_assert_int_eq(fake_post(&fake, "/fail?mode=503", NULL)->status, 200);
 	ck_assert_int_eq(fake_get(&fake, "/iss-now.json")->status, 503);
 	ck_assert_int_eq(fake_get(&fake, "/search?q=London")->status, 503);
+	fake_post(&fake, "/fail?mode=none&of=places", NULL);
+	ck_assert_int_eq(fake_get(&fake, "/iss-now.json")->status, 503);
+	ck_assert_int_eq(fake_get(&fake, "/search?q=London")->status, 200);
+	ck_assert_int_eq(fake_post(&fake, "/fail?mode=503&of=moon", NULL)->status, 400);
 	fake_post(&fake, "/fail?mode=garbage", NULL);
 	ck_assert_ptr_null(json_loads(fake_get(&fake, "/iss-now.json")->body, 0, NULL));
 	fake_post(&fake, "/fail?mode=empty", NULL);

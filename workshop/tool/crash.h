@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * workshop/tool/crash.h - the crash of a learner's service, as the host explains it: said once by the
- * session, and kept in .workshop/crash.json for `progress --json`, which the guide shows, until that
- * service has been loaded anew.
+ * workshop/tool/crash.h - what became of a learner's service, as the host explains it in its status
+ * (docs/lifecycle.md): a crash, or a handler that held everything up.
  */
 #ifndef WORKSHOP_CRASH_H
 #define WORKSHOP_CRASH_H
@@ -11,11 +10,11 @@
 
 struct json_t;
 
-/* When the plugin last crashed, in a status; 0: it did not. */
+/* When the plugin last crashed or blocked, as a status has it, in ms; 0: it did not. */
 long long crash_at(const struct json_t *plugin);
-/* Says it, and keeps it when `keep`. */
-void crash_say(const struct tool *tool, const struct json_t *plugin, bool keep);
-/* Forgets what is kept of that service. */
-void crash_settled(const struct tool *tool, const char *service);
+/* Says it in some lines. */
+void crash_say(const struct tool *tool, const struct json_t *plugin);
+/* The newest crash of the course's services as `progress --json` has it; owned, JSON null when none. */
+struct json_t *crash_as_json(const struct tool *tool, const struct json_t *status);
 
 #endif

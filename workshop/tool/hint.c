@@ -6,6 +6,7 @@
  */
 #include "hint.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,11 +144,10 @@ print(const struct tool *tool, const char *step, const json_t *item, int level,
 
 /* Gives the next level and remembers it. */
 static int
-give(struct tool *tool, struct state *state, size_t i)
+give(struct tool *tool, struct state *state, size_t i, const char *id)
 {
 	struct otel_error err = OTEL_ERROR_INIT;
-	const char *step = tool->course->steps[i].name,
-		   *id = tool->n_rest ? tool->rest[0] : NULL, *text;
+	const char *step = tool->course->steps[i].name, *text;
 	json_t *items = hinted(tool, state, i), *its, *hints;
 	const json_t *item = choose(items, id);
 	int level, n, r;
@@ -177,17 +177,26 @@ int
 cmd_hint(struct tool *tool)
 {
 	struct otel_error err = OTEL_ERROR_INIT;
+	int named = tool->n_rest ? course_find(tool->course, tool->rest[0]) : -ENOENT;
+	const char *id = tool->n_rest > 1            ? tool->rest[1]
+	                 : named < 0 && tool->n_rest ? tool->rest[0]
+	                                             : NULL;
 	struct state state;
 	size_t i;
 	int result = EXIT_SUCCESS;
 
+	if (tool->n_rest > 1 && named < 0)
+		return tool_fail(
+			tool, "there is no step %s (`cupola workshop list` shows them)",
+			tool->rest[0]);
 	if (state_open(tool, true, &state, &err) < 0)
 		return tool_fail(tool, "%s", err.message);
-	i = course_checked_by(tool->course, state_now(&state, tool->course));
+	i = course_checked_by(tool->course, named < 0 ? state_now(&state, tool->course)
+	                                              : (size_t)named);
 	if (i >= tool->course->n_steps)
 		say("All is solved; there is nothing left to hint at.");
 	else
-		result = give(tool, &state, i);
+		result = give(tool, &state, i, id);
 	state_close(&state);
 	return result;
 }

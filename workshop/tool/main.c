@@ -43,7 +43,7 @@ static const struct command commands[] = { /* in the order in which a learner me
 	  "the same as without a command, and a check after each reload\n"
 	  "\n"
 	  "On a terminal, keys: c check, h hint, n next step, l list, d diff, s solution, r reset, q quit.\n" },
-	{ "hint", cmd_hint, true, true, 1, "hint [ID] [--json]",
+	{ "hint", cmd_hint, true, true, 2, "hint [STEP] [ID] [--json]",
 	  "a hint for what the last check missed: the concept, then where, then the code\n"
 	  "\n"
 	  "Each call gives the next of three levels for the first assertion that failed, or for the one named ID.\n" },

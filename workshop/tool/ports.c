@@ -244,6 +244,18 @@ set_common(struct ports *ports, const struct host_conf *conf)
 	        endpoint ? endpoint : "http://localhost:4318");
 }
 
+/* The guide is told which working copy is the learner's, and who checks it. */
+static void
+set_guide(const struct tool *tool, struct ports *ports, const struct host_conf *conf)
+{
+	const struct host_plugin *guide = host_conf_plugin(conf, "guide");
+
+	if (!guide || !guide->enabled)
+		return;
+	add_set(ports, xasprintf("plugin guide.copy=%s", tool->dir));
+	add_set(ports, xasprintf("plugin guide.program=%s", tool->cupola));
+}
+
 int
 ports_choose(const struct tool *tool, struct ports *out, struct otel_error *err)
 {
@@ -263,6 +275,8 @@ ports_choose(const struct tool *tool, struct ports *out, struct otel_error *err)
 			           &conf->plugins[i].listen[j], err);
 	for (size_t i = 0; !r && i < conf->n_admin; i++)
 		r = choose(out, saved, "admin", &conf->admin[i], err);
+	if (!r)
+		set_guide(tool, out, conf);
 	if (!r && out->n_moves) {
 		set_common(out, conf);
 		for (size_t i = 0; i < conf->n_plugins; i++)

@@ -9,6 +9,7 @@
 #include "backup.h"
 #include "build.h"
 #include "course.h"
+#include "crash.h"
 #include "memory.h"
 #include "running.h"
 #include "state.h"
@@ -119,16 +120,6 @@ build_as_json(const struct tool *tool)
 	return out;
 }
 
-static json_t *
-crash_as_json(const struct tool *tool)
-{
-	char *path = xasprintf("%s/.workshop/crash.json", tool->dir);
-	json_t *crash = json_load_file(path, 0, NULL);
-
-	free(path);
-	return crash ? crash : json_null();
-}
-
 static void
 print_json(const struct tool *tool, const struct state *state)
 {
@@ -147,7 +138,7 @@ print_json(const struct tool *tool, const struct state *state)
 	                    json_boolean(state_reloads_by_itself(state)));
 	json_object_set_new(json, "steps", steps_as_json(tool, state));
 	json_object_set_new(json, "build", build_as_json(tool));
-	json_object_set_new(json, "crash", crash_as_json(tool));
+	json_object_set_new(json, "crash", crash_as_json(tool, status));
 	json_dumpf(json, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(json);

@@ -17,6 +17,7 @@ struct session_unit {
 	bool service;     /* reloaded when it was built */
 	bool changed;     /* waits for its turn */
 	int generation;   /* the last that was seen */
+	int restarts; /* of its process: a generation that a crash brought was not loaded by hand */
 	long long crash_at;
 };
 
@@ -35,7 +36,8 @@ struct session {
 	bool conf_busy;            /* host.conf is being checked or reloaded */
 	bool asking, checking;     /* a status, a check is under way */
 	bool check_again;
-	uint64_t hash;      /* of what is being built */
+	bool adopt;    /* the next status has other generations, and that is our doing */
+	uint64_t hash; /* of what is being built */
 	long long began_ms; /* when what is being built was saved */
 	long long ask_ms;   /* when to ask for the next status */
 	unsigned reloads,

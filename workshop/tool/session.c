@@ -190,7 +190,6 @@ on_reloaded(struct job *job, void *arg)
 	session->busy = NULL;
 	if (build.ok) {
 		unit->generation = generation;
-		crash_settled(session->tool, unit->name);
 		say_in(GREEN, "%s: built and reloaded in %.1f s (generation %d)",
 		       unit->name, seconds, generation);
 		check_soon(session);
@@ -265,6 +264,19 @@ build_unit(struct session *session, struct session_unit *unit)
 
 /* ---- host.conf ---- */
 
+/* What was different, as `cupola reload` tells it before the generations that followed. */
+static void
+say_changes(const char *text)
+{
+	for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
+		int len = (int)strcspn(text, "\n");
+		const char *generation = strstr(text, ": generation ");
+
+		if (len && (!generation || generation > text + len))
+			say_in(DIM, "  %.*s", len, text);
+	}
+}
+
 static void
 on_conf_reloaded(struct job *job, void *arg)
 {
@@ -273,13 +285,15 @@ on_conf_reloaded(struct job *job, void *arg)
 
 	session->reloads++;
 	session->conf_busy = false;
-	if (job->status == 0)
+	session->adopt = true; /* each service has another generation of the same code */
+	if (job->status == 0) {
 		say_in(GREEN, "host.conf: in force after %.1f s",
 		       seconds_since(session->began_ms));
-	else
-		say_in(RED, "host.conf: not in force: %s", why);
-	if (job->status == 0)
+		say_changes(job->text[0]);
 		check_soon(session);
+	} else {
+		say_in(RED, "host.conf: not in force: %s", why);
+	}
 	free(why);
 }
 
@@ -326,7 +340,6 @@ seen_by_hand(struct session *session, struct session_unit *unit, int generation)
 	if (session->lock >= 0) {
 		build_record(session->tool, &build, build_hash(session->tool, unit->name),
 		             generation, 0);
-		crash_settled(session->tool, unit->name);
 		if (!reloads_by_itself(session) &&
 		    state_open(session->tool, true, &state, &err) == 0) {
 			state_set_reloads(&state);
@@ -346,16 +359,30 @@ look_at(struct session *session, struct session_unit *unit, const json_t *plugin
 {
 	int generation = (int)json_integer_value(json_object_get(plugin, "generation"));
 	long long crashed = crash_at(plugin);
-	bool new_crash = crashed > unit->crash_at;
+	int restarts = (int)json_integer_value(json_object_get(plugin, "restarts"));
 
-	if (new_crash) {
+	if (crashed > unit->crash_at) {
 		unit->crash_at = crashed;
-		crash_say(session->tool, plugin, session->lock >= 0);
+		crash_say(session->tool, plugin);
 	}
-	if (generation > unit->generation && !new_crash && session->lock >= 0)
+	if (generation > unit->generation && restarts == unit->restarts &&
+	    !session->adopt && session->lock >= 0)
 		seen_by_hand(session, unit, generation);
 	if (generation)
 		unit->generation = generation;
+	unit->restarts = restarts;
+}
+
+static void
+look_at_all(struct session *session, const json_t *status)
+{
+	for (size_t i = 0; i < session->n_units; i++) {
+		const json_t *plugin = running_plugin(status, session->units[i].name);
+
+		if (plugin)
+			look_at(session, &session->units[i], plugin);
+	}
+	session->adopt = false;
 }
 
 static void
@@ -370,16 +397,10 @@ on_status(struct job *job, void *arg)
 		say("The host has ended.");
 		session->ended = true;
 	}
-	/* What a reload of ours overtook is old. */
-	for (size_t i = 0;
-	     status && !session->busy && session->asked_at_reload == session->reloads &&
-	     i < session->n_units;
-	     i++) {
-		const json_t *plugin = running_plugin(status, session->units[i].name);
-
-		if (plugin)
-			look_at(session, &session->units[i], plugin);
-	}
+	if (status && !session->busy && !session->conf_busy &&
+	    session->asked_at_reload ==
+	            session->reloads) /* what a reload of ours overtook is old */
+		look_at_all(session, status);
 	json_decref(status);
 }
 
@@ -590,6 +611,8 @@ add_units(struct session *session, const json_t *status)
 			unit->name = lists[i][j];
 			unit->service = i == 0;
 			unit->crash_at = crash_at(plugin);
+			unit->restarts = (int)json_integer_value(
+				json_object_get(plugin, "restarts"));
 			unit->generation = (int)json_integer_value(
 				json_object_get(plugin, "generation"));
 		}
