@@ -18,12 +18,12 @@ struct hello {
 };
 
 static int
-hello_start(const struct svc_host *host, void **self, struct otel_error *err)
+hello_start(const struct svc_host *host, void **self, struct svc_error *err)
 {
 	struct hello *hello = calloc(1, sizeof *hello);
 
 	if (!hello)
-		return otel_error_set(err, -ENOMEM, "out of memory");
+		return svc_error_set(err, -ENOMEM, "out of memory");
 	hello->greeting = svc_config(host, "greeting");
 	*self = hello;
 	return 0;

@@ -113,12 +113,12 @@ probe_handle(void *self, struct svc_request *req)
 }
 
 static int
-probe_start(const struct svc_host *host, void **self, struct otel_error *err)
+probe_start(const struct svc_host *host, void **self, struct svc_error *err)
 {
 	struct probe *probe = calloc(1, sizeof *probe);
 
 	if (!probe)
-		return otel_error_set(err, -ENOMEM, "out of memory");
+		return svc_error_set(err, -ENOMEM, "out of memory");
 	probe->host = host;
 	probe->timeout_ms = (int)svc_config_int(host, "timeout");
 	*self = probe;

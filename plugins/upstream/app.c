@@ -257,14 +257,14 @@ data_file(const struct svc_host *host, const char *key, const char *name, char *
 }
 
 static int
-upstream_start(const struct svc_host *host, void **self, struct otel_error *err)
+upstream_start(const struct svc_host *host, void **self, struct svc_error *err)
 {
 	struct upstream *upstream = calloc(1, sizeof *upstream);
 	char path[4096];
 	int r;
 
 	if (!upstream)
-		return otel_error_set(err, -ENOMEM, "out of memory");
+		return svc_error_set(err, -ENOMEM, "out of memory");
 	upstream->host = host;
 	upstream->slow_ms = (int)svc_config_int(host, "slow");
 	r = satellite_load(data_file(host, "elements", "iss.tle", path, sizeof path),

@@ -99,22 +99,15 @@ refuse_what_is_there(const char *dir, const char *making, struct otel_error *err
 		dir);
 }
 
-int
-copy_link(const struct tool *tool, const char *endpoint, struct otel_error *err)
+/* Takes `text`. Only what changed is written: everything would be built anew otherwise. */
+static int
+write_changed(const struct tool *tool, const char *name, char *text,
+              struct otel_error *err)
 {
-	char *path = xasprintf("%s/.workshop/installed.mk", tool->dir), *old = NULL,
-	     *text = xasprintf(
-		     "# Where cupola is installed; written by `cupola workshop`.\n"
-		     "CUPOLA = %s\n"
-		     "CUPOLA_PKGCONFIG = %s\n"
-		     "%s%s%s",
-		     tool->cupola, tool->pkgconfig,
-		     endpoint ? "export OTEL_EXPORTER_OTLP_ENDPOINT ?= " : "",
-		     endpoint ? endpoint : "", endpoint ? "\n" : "");
+	char *path = xasprintf("%s/%s", tool->dir, name), *old = NULL;
 	size_t len = 0;
 	int r = 0;
 
-	/* Only what changed is written: everything would be built anew otherwise. */
 	if (file_read(path, &old, &len) < 0 || strcmp(old, text) != 0)
 		r = file_write(path, text, strlen(text), 0644);
 	if (r < 0)
@@ -123,6 +116,29 @@ copy_link(const struct tool *tool, const char *endpoint, struct otel_error *err)
 	free(path);
 	free(text);
 	return r;
+}
+
+int
+copy_link(const struct tool *tool, const char *endpoint, struct otel_error *err)
+{
+	int r = write_changed(
+		tool, ".workshop/installed.mk",
+		xasprintf("# Where cupola is installed; written by `cupola workshop`.\n"
+	                  "CUPOLA = %s\n"
+	                  "CUPOLA_PKGCONFIG = %s\n"
+	                  "%s%s%s",
+	                  tool->cupola, tool->pkgconfig,
+	                  endpoint ? "export OTEL_EXPORTER_OTLP_ENDPOINT ?= " : "",
+	                  endpoint ? endpoint : "", endpoint ? "\n" : ""),
+		err);
+
+	/* What the Makefiles say to the compiler, for editors that ask clangd. */
+	return r < 0 ? r
+	             : write_changed(tool, "compile_flags.txt",
+	                             xasprintf("-std=gnu11\n-Wall\n-Wextra\n-Ilib\n"
+	                                       "-I%s/../../include\n",
+	                                       tool->pkgconfig),
+	                             err);
 }
 
 static int
