@@ -4,13 +4,13 @@ cupolaincludedir = $(includedir)/cupola
 cupolainclude_HEADERS = %D%/include/cupola/service.h %D%/include/cupola/url.h
 pkgconfig_DATA += %D%/cupola.pc
 
-host_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%/include -I$(top_srcdir)/%D% $(EVENT_CFLAGS) $(CURL_CFLAGS) \
+host_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D%/include -I$(top_srcdir)/%D% -I$(top_srcdir)/common $(EVENT_CFLAGS) $(CURL_CFLAGS) \
 	$(JANSSON_CFLAGS) $(NGHTTP2_CFLAGS) $(ZLIB_CFLAGS) \
 	-DCUPOLA_PREFIX='"$(prefix)"' -DCUPOLA_PLUGINDIR='"$(plugindir)"' -DCUPOLA_CONFDIR='"$(confdir)"' \
 	-DCUPOLA_DATADIR='"$(pkgdatadir)"' -DCUPOLA_LIBEXECDIR='"$(libexecdir)/cupola"' -DCUPOLA_RUNDIR='"$(runstatedir)/cupola"' -DADDR2LINE='"$(ADDR2LINE)"'
 noinst_LTLIBRARIES += %D%/libhost.la
 %C%_libhost_la_CPPFLAGS = $(host_cppflags)
-%C%_libhost_la_LIBADD = otel/libotel.la $(EVENT_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(NGHTTP2_LIBS) $(ZLIB_LIBS) -lm -ldl
+%C%_libhost_la_LIBADD = common/libcommon.la otel/libotel.la $(EVENT_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(NGHTTP2_LIBS) $(ZLIB_LIBS) -lm -ldl
 %C%_libhost_la_SOURCES = %D%/version.c
 
 # The HTTP server: a library of its own, which knows libevent and nghttp2 and nothing of the host.

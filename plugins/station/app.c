@@ -3,7 +3,8 @@
  * plugins/station/app.c - the station: receives OTLP, keeps a bounded store, shows it.
  *
  *	4317, 4318 (label otlp) ── receive.c ──► store.c ──► query.c   /api/telemetry, OTLP/JSON
- *	                               │            └──────► views.c   summaries and events for the page
+ *	                               │            ├──────► views.c   summaries and events for the page
+ *	                               │            └──────► check*.c  assertions over what arrives
  *	                               └──► forward.c  to a Collector, when told
  *	5050 (label page) ── the page's files, and the API
  */
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "files.h"
 #include "forward.h"
 #include "origin.h"
@@ -28,6 +30,7 @@ struct station {
 	struct forward *forward; /* NULL: nothing is passed on */
 	struct receiver *receiver;
 	struct files *files;
+	struct check_runs checks;
 };
 
 static void
@@ -106,6 +109,9 @@ page(struct station *station, struct svc_request *req)
 			"an IP address, or add the name to `hosts` in [plugin station].\n");
 	if (!strcmp(path, "/api/clear"))
 		return clear(station, req);
+	if (!strcmp(path, "/api/check"))
+		return check_handle(&station->checks, req, station->store,
+		                    station->arrived);
 	if (!strncmp(path, "/api/", 5) && strcmp(req->method, "GET") != 0 &&
 	    strcmp(req->method, "HEAD") != 0) {
 		svc_reply_header(req, "Allow", "GET, HEAD");
