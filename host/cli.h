@@ -56,5 +56,6 @@ int cli_stop(struct cli_options *options);
 int cli_new(struct cli_options *options);
 int cli_dev(struct cli_options *options);
 int cli_workshop(int argc, char **argv);
+int cli_check(int argc, char **argv);
 
 #endif

@@ -30,7 +30,8 @@ noinst_LTLIBRARIES += %D%/libhttp.la
 	%D%/worker-boot.c %D%/channel.c %D%/channel.h %D%/runtime-dir.c %D%/runtime-dir.h \
 	%D%/privileges.c %D%/privileges.h %D%/describe.c %D%/describe.h %D%/symbolise.c %D%/symbolise.h \
 	%D%/master.c %D%/master.h %D%/master_priv.h %D%/process.c %D%/post-mortem.c %D%/apply.c %D%/apply-check.c %D%/apply-plan.c %D%/apply_priv.h %D%/conf-diff.c %D%/conf-diff.h %D%/watch.c \
-	%D%/control.c %D%/status.c %D%/control.h %D%/cli.c %D%/cli.h %D%/cli-near.c %D%/cli-new.c %D%/cli-dev.c
+	%D%/control.c %D%/status.c %D%/control.h %D%/cli.c %D%/cli.h %D%/cli-near.c %D%/cli-new.c %D%/cli-dev.c %D%/cli-check.c %D%/check-plan.c %D%/check-plan.h %D%/check-answer.c \
+	%D%/check-drive.c %D%/check-drive.h %D%/check-place.c %D%/check-place.h
 %C%_libhost_la_SOURCES += %D%/cli-workshop.c
 scaffolddir = $(pkgdatadir)/scaffold
 scaffold_files = %D%/scaffold/app.c.in %D%/scaffold/Makefile.in %D%/scaffold/host.conf.in %D%/scaffold/README.md.in

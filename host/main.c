@@ -30,14 +30,6 @@ cli_version(struct cli_options *options)
 	return EXIT_SUCCESS;
 }
 
-static int
-cli_later(struct cli_options *options)
-{
-	return cli_fail(options->command,
-	                "this command comes with a later release; this is %s",
-	                host_version);
-}
-
 /* clang-format off */
 static const struct cli_command commands[] = {
 	{ "run", "csw", 0, 0, cli_run, "run [-c FILE] [--watch] [--set SECTION.KEY=VALUE]...",
@@ -60,8 +52,7 @@ static const struct cli_command commands[] = {
 	  "Builds the service in DIR, loads it, and does both again whenever a file in DIR is saved. Uses the\n"
 	  "host that runs, or starts one.\n" },
 	{ "workshop", "", 0, 0, NULL, "workshop [COMMAND]", "", .run_raw = cli_workshop },
-	{ "check", "", 0, 64, cli_later, "check FILE",
-	  "Holds live telemetry against the assertions in FILE. It comes with a later release.\n" },
+	{ "check", "", 0, 0, NULL, "check FILE [OPTIONS]", "", .run_raw = cli_check },
 	{ "version", "", 0, 0, cli_version, "version", "Prints the version.\n" },
 	{ NULL },
 };
@@ -73,8 +64,7 @@ print_usage(FILE *to)
 	fputs("cupola - a host for services in C that are observable from their first line\n\n",
 	      to);
 	for (const struct cli_command *command = commands; command->name; command++)
-		if (command->run != cli_later)
-			fprintf(to, "  cupola %s\n", command->usage);
+		fprintf(to, "  cupola %s\n", command->usage);
 	fputs("\ncupola COMMAND --help says more of each; man cupola and man host.conf say it all.\n",
 	      to);
 }

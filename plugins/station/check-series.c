@@ -308,6 +308,18 @@ growth(const struct check_series *series, const otlp_metric *metric,
 	return point->value - series->value;
 }
 
+/* By how much a histogram's sum grew; a reset is told by its count. */
+static double
+sum_growth(const struct check_series *series, const otlp_metric *metric,
+           const struct check_point *point)
+{
+	bool goes_on = series->begun && check_temporality(metric) != DELTA &&
+	               point->start_unix_ns <= series->time_unix_ns &&
+	               point->value >= series->value;
+
+	return goes_on ? point->sum - series->sum : point->sum;
+}
+
 static int
 take_point(struct check_look *look, const struct store_item *item,
            struct check_report *report, size_t i, struct check_point *point,
@@ -325,6 +337,7 @@ take_point(struct check_look *look, const struct store_item *item,
 		return look->out_of_memory ? -ENOMEM : 0;
 	if (item->seq > look->since) {
 		series->increase += growth(series, report->metric, point);
+		series->sum_increase += sum_growth(series, report->metric, point);
 		series->reported = true;
 	}
 	if (strcmp(series->resource_json, item->owner->resource_json) != 0) {

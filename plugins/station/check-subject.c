@@ -302,6 +302,10 @@ point_value(struct check_subject *subject, enum check_field_id field)
 		                          : check_text(NULL);
 	case FIELD_SUM:
 		return point.has_sum ? check_double(point.sum) : check_text(NULL);
+	case FIELD_MEAN:
+		return point.has_sum && series->increase > 0
+		               ? check_double(series->sum_increase / series->increase)
+		               : check_text(NULL);
 	case FIELD_INCREASE:
 		return check_double(series->increase);
 	case FIELD_EXEMPLARS:
