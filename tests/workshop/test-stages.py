@@ -189,6 +189,24 @@ def test_a_mistake_leaves_the_library_that_was_there():
         shutil.rmtree(copy)
 
 
+def test_the_program_by_hand_makes_its_span_and_says_when_nobody_takes_it():
+    copy = working_copy("3.1")
+    try:
+        builds(copy + "/by-hand")
+
+        def run(**env):
+            return subprocess.run(["./by-hand"], cwd=copy + "/by-hand", env=cupola.environment(env), text=True, capture_output=True, timeout=30)
+
+        shown = run(OTEL_TRACES_EXPORTER="console")
+        assert shown.returncode == 0 and "span saying-hello" in shown.stdout and "greeting.count = 1" in shown.stdout, shown
+        alone = run(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{cupola.free_port()}")
+        assert alone.returncode == 1 and "not all was sent" in alone.stderr, alone
+        wrong = run(OTEL_EXPORTER_OTLP_ENDPOINT="station")
+        assert wrong.returncode == 1 and "station: expected http://HOST" in wrong.stderr, wrong
+    finally:
+        shutil.rmtree(copy)
+
+
 def test_a_makefile_can_be_read_at_one_glance():
     for name in [*SERVICES, "by-hand", "lib"]:
         lines = [l for l in read(COURSE, "copy", name, "Makefile").decode().splitlines() if l and not l.startswith(("#", ".PHONY"))]
