@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "check-api.h"
 #include "files.h"
 #include "forward.h"
 #include "origin.h"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 plugin_LTLIBRARIES += %D%/station.la
 %C%_station_la_SOURCES = %D%/activity.c %D%/activity.h %D%/app.c %D%/buf.c %D%/buf.h \
-	%D%/check.c %D%/check.h %D%/check-file.c %D%/check-file.h %D%/check-judge.c %D%/check-judge.h %D%/check-match.c %D%/check-match.h \
+	%D%/check-api.c %D%/check-api.h %D%/check-file.c %D%/check-file.h %D%/check-judge.c %D%/check-judge.h %D%/check-match.c %D%/check-match.h \
 	%D%/check-miss.c %D%/check-miss.h %D%/check-miss-why.c %D%/check-names.c %D%/check-names.h %D%/check-select.c %D%/check-select.h \
 	%D%/check-series.c %D%/check-series.h %D%/check-subject.c %D%/check-subject.h \
 	%D%/decode.c %D%/decode.h %D%/environment.c %D%/environment.h %D%/filter.c %D%/filter.h %D%/forward.c %D%/forward.h \

@@ -75,7 +75,7 @@ TESTS += %D%/test-url
 # The station as a service: app.c is in the test, the rest beside it.
 check_PROGRAMS += %D%/test-station-receive
 TESTS += %D%/test-station-receive
-station_check_sources = plugins/station/check.c plugins/station/check-file.c plugins/station/check-judge.c plugins/station/check-match.c \
+station_check_sources = plugins/station/check-api.c plugins/station/check-file.c plugins/station/check-judge.c plugins/station/check-match.c \
 	plugins/station/check-miss.c plugins/station/check-miss-why.c plugins/station/check-names.c plugins/station/check-select.c \
 	plugins/station/check-series.c plugins/station/check-subject.c
 station_sources = $(station_check_sources) plugins/station/activity.c plugins/station/buf.c plugins/station/decode.c plugins/station/environment.c \

@@ -4,7 +4,7 @@
  * wait until something arrives, or until an assertion that holds has held for long enough. A rest after each
  * evaluation, longer than it took, leaves the loop to those who send.
  */
-#include "check.h"
+#include "check-api.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * station/check.h - POST /api/check: a file of assertions against what arrives. docs/checking.md has the format.
+ * station/check-api.h - POST /api/check: a file of assertions against what arrives. docs/checking.md has the format.
  */
-#ifndef STATION_CHECK_H
-#define STATION_CHECK_H
+#ifndef STATION_CHECK_API_H
+#define STATION_CHECK_API_H
 
 #include "store.h"
 #include <cupola/service.h>
