@@ -21,7 +21,8 @@ RUN apt-get -q update && apt-get -q -y install --no-install-recommends curl less
 	&& make -s -C _build install && useradd --create-home learner \
 	&& install -d -o learner /home/learner/cupola-workshop \
 	&& install -m 755 etc/docker/workshop /usr/local/bin/cupola-workshop-container
-ENV PATH=/opt/cupola/bin:$PATH PKG_CONFIG_PATH=/opt/cupola/lib/pkgconfig
+# Sockets do not live in folders that are shared with macOS or Windows.
+ENV PATH=/opt/cupola/bin:$PATH PKG_CONFIG_PATH=/opt/cupola/lib/pkgconfig CUPOLA_WORKSHOP_RUN=/tmp/cupola-workshop
 USER learner
 WORKDIR /home/learner/cupola-workshop
 EXPOSE 15000 15050 15051
