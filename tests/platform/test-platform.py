@@ -119,8 +119,9 @@ def whole_trace(find, trace_id):
 def test_the_programs_start_with_the_commands_and_files_of_compose():
     need()
     for service in backends.PROGRAMS:
-        out = subprocess.run([backends.find(service), "--version"], capture_output=True, text=True, timeout=30)
-        print(f"# {service}: {' '.join((out.stdout + out.stderr).split())[:100]}")
+        out = subprocess.run([backends.find(service), "version" if service == "jaeger" else "--version"], capture_output=True, text=True, timeout=30)
+        found = re.search(r"\bv?(\d+\.\d+\.\d+)\b(?! \w+ \d\d:)", re.sub(r"go\d[\d.]+", "", out.stdout + out.stderr))
+        print(f"# {service}: {found.group(1) if found else 'a version that it does not say'}")
 
 
 def test_a_question_through_the_page_is_one_trace_in_tempo():
@@ -258,6 +259,40 @@ def test_every_query_of_every_dashboard_has_an_answer():
             assert set(SERVICES) <= set(answer), answer
     print(f"# {asked} queries")
     assert asked >= 20
+
+
+def queries_of_the_text():
+    """What the course's text asks Grafana for: fences of a query language, and code in paragraphs `With Grafana`."""
+    for name in sorted(glob.glob(os.path.join(cupola.SRCDIR, "workshop/section-*.md"))):
+        with open(name, encoding="utf-8") as f:
+            text = f.read()
+        for language, lines in re.findall(r"^```(promql|logql|traceql)\n(.*?)^```", text, re.M | re.S):
+            for line in lines.splitlines():
+                yield os.path.basename(name), language, line
+        for paragraph in re.findall(r"\*\*With Grafana\*\*.*?(?=\n\n)", text, re.S):
+            for query in re.findall(r"`(\{service_name[^`]+|[a-z_]+\([^`]+)`", paragraph):
+                yield os.path.basename(name), "logql" if query.startswith("{") else "promql", query
+
+
+def test_what_the_text_asks_grafana_for_has_an_answer():
+    need()
+    application.fail("503")
+    application.ask()
+    application.fail("none")
+    asked = 0
+    for name, language, query in queries_of_the_text():
+        def answered():
+            application.ask()
+            now = time.time()
+            if language == "promql":
+                return numbers(platform.prometheus_range(query, began, now))
+            if language == "logql":
+                return platform.loki(query, began - 60, now + 1)
+            return platform.tempo_search(query, began - 60, now)
+        until(answered, f"{name}: {query}")
+        asked += 1
+    print(f"# {asked} queries")
+    assert asked >= 8
 
 
 def test_the_links_between_the_data_sources_lead_somewhere():
