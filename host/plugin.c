@@ -148,6 +148,8 @@ check_key(const struct svc_key *keys, size_t i, const char *source,
 		if (strcmp(keys[i].name, keys[j].name) == 0)
 			return otel_error_set(err, -ENOEXEC, "%s: key %s is there twice",
 			                      source, keys[i].name);
+	if (keys[i].type == SVC_PATH && keys[i].fallback && !*keys[i].fallback)
+		return 0; /* no path, unless one is told */
 	if (keys[i].fallback && host_value_parse(keys[i].type, keys[i].fallback, "/",
 	                                         NULL, NULL, NULL, &why) < 0)
 		return otel_error_set(err, -ENOEXEC, "%s: the default of key %s: %s",

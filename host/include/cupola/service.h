@@ -77,7 +77,7 @@ enum svc_key_type {
 	SVC_DURATION, /* 500ms 10s 5m 1h; read as milliseconds */
 	SVC_SIZE,     /* 64k 16M 1G or bytes; read as bytes */
 	SVC_URL,      /* http:// or https:// with a host */
-	SVC_PATH      /* made absolute: relative ones start at the file's folder */
+	SVC_PATH      /* made absolute: relative ones start at the file's folder; "" as the default is no path */
 };
 
 /* One line of configuration that the service understands, so that a typing error can be told. */
