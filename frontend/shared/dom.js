@@ -25,12 +25,12 @@ export function fill(element, ...children) {
   return element;
 }
 
-/** A button that copies a text and says so for a moment. */
+/** A button that copies a text, or what a function then returns, and says so for a moment. */
 export function copyButton(text, label = "copy") {
   const button = h("button", { class: "quiet copy", type: "button", title: "copy to the clipboard" }, label);
   button.addEventListener("click", async () => {
     try {
-      await navigator.clipboard.writeText(text);
+      await navigator.clipboard.writeText(typeof text === "function" ? text() : text);
       button.textContent = "copied";
     } catch {
       button.textContent = "not allowed here";

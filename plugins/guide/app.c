@@ -149,11 +149,11 @@ guide_handle(void *self, struct svc_request *req)
 }
 
 static const struct svc_key keys[] = {
-	{ "copy", SVC_STRING, "",
+	{ "copy", SVC_PATH, "",
 	  "the learner's folder; empty: the text alone, without checks" },
-	{ "program", SVC_STRING, "",
+	{ "program", SVC_PATH, "",
 	  "path of cupola, which runs the checks; empty: the installed one" },
-	{ "text", SVC_STRING, "",
+	{ "text", SVC_PATH, "",
 	  "folder of the course's pages; empty: those that came along" },
 	{ "station_url", SVC_URL, "http://127.0.0.1:5050",
 	  "where the page's links find the station" },

@@ -228,15 +228,18 @@ copy_events(struct copy *copy, struct svc_request *req)
 
 /* ---- actions ---- */
 
+enum subject { NOTHING, STEP, ASSERTION };
+
 struct action {
 	const char *name;
-	bool json, step; /* takes --json; needs a step */
+	enum subject subject; /* what it is asked about */
+	bool json;            /* takes --json */
 };
 
 static const struct action actions[] = {
-	{ "check", true, true },     { "hint", false, true },
-	{ "solution", false, true }, { "catch-up", false, true },
-	{ "undo", false, false },
+	{ "check", STEP, true },     { "hint", ASSERTION, true },
+	{ "solution", STEP, false }, { "catch-up", STEP, false },
+	{ "undo", NOTHING, false },
 };
 
 static const struct action *
@@ -246,6 +249,30 @@ action_of(const char *name)
 		if (!strcmp(actions[i].name, name))
 			return &actions[i];
 	return NULL;
+}
+
+/* The identifier of an assertion, "warn-on-400": nothing that could be taken for an option. */
+static bool
+is_id(const char *text)
+{
+	size_t len = strspn(
+		text,
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+
+	return len && len <= 80 && !text[len] && *text != '-';
+}
+
+/* Borrows what the action is asked about: "" for nothing, NULL when it may not be asked about that. */
+static const char *
+subject_of(const struct copy *copy, const struct action *action, struct svc_request *req)
+{
+	const char *step = svc_query(req, "step"), *id = svc_query(req, "id");
+
+	if (action->subject == STEP)
+		return step && course_has_step(copy->course, step) ? step : NULL;
+	if (action->subject == ASSERTION)
+		return id && is_id(id) ? id : NULL;
+	return "";
 }
 
 static int
@@ -305,8 +332,7 @@ int
 copy_run(struct copy *copy, struct svc_request *req, const char *name)
 {
 	const struct action *action = action_of(name);
-	const char *step = svc_query(req, "step");
-	const char *argv[8] = { copy->program, "workshop", name };
+	const char *subject, *argv[8] = { copy->program, "workshop", name };
 	struct otel_error err = OTEL_ERROR_INIT;
 	size_t n = 3;
 	struct run *run;
@@ -318,10 +344,11 @@ copy_run(struct copy *copy, struct svc_request *req, const char *name)
 		return refuse(
 			req, 409,
 			"the guide has no working copy; `cupola workshop` starts it with one");
-	if (action->step && (!step || !course_has_step(copy->course, step)))
-		return refuse(req, 400, "there is no such step");
-	if (action->step)
-		argv[n++] = step;
+	subject = subject_of(copy, action, req);
+	if (!subject)
+		return refuse(req, 400, "there is no such step, section or assertion");
+	if (*subject)
+		argv[n++] = subject;
 	if (action->json)
 		argv[n++] = "--json";
 	argv[n++] = "--dir";

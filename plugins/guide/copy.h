@@ -26,7 +26,7 @@ int copy_progress(struct copy *copy, struct svc_request *req);
 int copy_events(struct copy *copy, struct svc_request *req);
 
 /*
- * POST /api/run/ACTION?step=STEP: check, hint, solution, catch-up or undo. The answer is the program's
+ * POST /api/run/ACTION: check, solution and catch-up with ?step=STEP, hint with ?id=ASSERTION, undo. The answer is the program's
  * output as JSON lines (a line that is none becomes {"text": line}), then {"end": true, "status": exit
  * status, "message": what it said on stderr}.
  */

@@ -46,8 +46,8 @@ void course_free(struct course *course); /* NULL is fine */
 bool course_has_step(const struct course *course, const char *id);
 
 /*
- * Adds each page to `files`, set into the page at /page.html there, and a last one at /missing for
- * addresses that there are not.
+ * Adds each page to `files`, set into the template at /page.html there, which is taken out, and a last
+ * one at /missing for addresses that there are not.
  */
 OTEL_MUST_USE int course_pages(const struct course *course, struct files *files,
                                struct otel_error *err);

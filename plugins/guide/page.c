@@ -237,5 +237,6 @@ course_pages(const struct course *course, struct files *files, struct otel_error
 		r = add_page(files, course, NULL, "/missing", "There is no such page", "",
 		             missing, template, err);
 	free(template);
+	files_drop(files, "/page.html");
 	return r;
 }

@@ -174,19 +174,27 @@ find(const struct files *files, const char *path)
 	                : NULL;
 }
 
+void
+files_drop(struct files *files, const char *path)
+{
+	struct file *file = find(files, path), *end = files->list + files->n;
+
+	if (!file)
+		return;
+	files->bytes -= file->len;
+	free(file->path);
+	free(file->data);
+	memmove(file, file + 1, (size_t)(end - file - 1) * sizeof *file);
+	files->n--;
+}
+
 int
 files_add_page(struct files *files, const char *path, const char *html,
                struct otel_error *err)
 {
-	struct file *old = find(files, path);
 	int r;
 
-	if (old) {
-		files->bytes -= old->len;
-		free(old->path);
-		free(old->data);
-		*old = files->list[--files->n];
-	}
+	files_drop(files, path);
 	r = add(files, path, "text/html; charset=utf-8", strdup(html), strlen(html), err);
 	qsort(files->list, files->n, sizeof *files->list, compare);
 	return r;

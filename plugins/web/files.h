@@ -21,6 +21,8 @@ OTEL_MUST_USE int files_add_folder(struct files *files, const char *path, const 
 /* Adds a page that is made and not read, at `path`, in place of what was there. In start() only. */
 OTEL_MUST_USE int files_add_page(struct files *files, const char *path, const char *html,
                                  struct otel_error *err);
+/* Takes a file out: nobody can ask for it any more. In start() only. */
+void files_drop(struct files *files, const char *path);
 /* Borrows the content of the file at `path`, followed by a NUL that is not counted; NULL when there is none. */
 const char *files_get(const struct files *files, const char *path, size_t *len);
 void files_free(struct files *files); /* NULL is fine */

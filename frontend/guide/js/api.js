@@ -29,13 +29,13 @@ export async function about() {
 }
 
 /**
- * Runs an action of `cupola workshop` and calls `line` with each object that it says. Returns the last one,
+ * Runs an action of `cupola workshop` about { step } or { id } and calls `line` with each object that it says. Returns the last one,
  * { end, status, message }; throws with a sentence when it could not be run.
  */
-export async function run(action, step, line, signal) {
+export async function run(action, about, line, signal) {
   let response;
   try {
-    response = await fetch(`/api/run/${action}?${new URLSearchParams(step ? { step } : {})}`, { method: "POST", signal });
+    response = await fetch(`/api/run/${action}?${new URLSearchParams(about)}`, { method: "POST", signal });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Error("The guide does not answer. Is `cupola workshop` still running?");

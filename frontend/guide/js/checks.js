@@ -39,7 +39,7 @@ class Panel {
     this.say("running", "Asking the application and looking at what it sends …");
     this.element.scrollIntoView({ block: "nearest" });
     try {
-      const end = await run("check", this.step, (line) => this.line(line, counts), this.abort.signal);
+      const end = await run("check", { step: this.step }, (line) => this.line(line, counts), this.abort.signal);
       this.finish(end, counts);
     } catch (error) {
       if (this.abort.signal.aborted) this.say("stopped", "Stopped. Nothing was judged.");
@@ -50,7 +50,6 @@ class Panel {
   }
 
   line(line, counts) {
-    if (line.done || line.text !== undefined) return;
     if (!(line.result in counts)) return;
     counts[line.result]++;
     this.list.append(
@@ -58,7 +57,7 @@ class Panel {
         "li",
         { class: line.result },
         h("span", { class: "mark", "aria-hidden": "true" }, MARK[line.result]),
-        h("div", {}, h("span", { class: "visually-hidden" }, `${WORD[line.result]}: `), line.say, line.miss && h("p", { class: "miss" }, line.miss)),
+        h("div", {}, h("span", { class: "visually-hidden" }, `${WORD[line.result]}: `), inline(line.say), line.miss && h("p", { class: "miss" }, inline(line.miss)), line.result === "fail" && hints(line)),
       ),
     );
     this.say("running", `${counts.pass} passed`, counts.fail ? `, ${counts.fail} failed` : "", " so far …");
@@ -71,7 +70,7 @@ class Panel {
       return this.showNext();
     }
     this.say("failed", `✗ ${counts.fail} of ${counts.pass + counts.fail} failed`, counts.skip ? `, ${counts.skip} skipped` : "");
-    fill(this.after, this.hintButton());
+    this.list.querySelector(".fail").scrollIntoView({ block: "nearest" });
   }
 
   /* The first step after this one, as the margin has them in order. */
@@ -81,37 +80,50 @@ class Panel {
     const next = steps[last + 1];
     if (last >= 0 && next) fill(this.after, h("p", {}, "Next: ", h("a", { href: stepLink(next) }, stepTitle(next))));
   }
+}
 
-  hintButton() {
-    const said = h("div", { class: "hints", role: "status" });
-    let level = 0;
-    const button = h("button", { class: "quiet", type: "button" }, "Hint");
-    button.addEventListener("click", async () => {
-      button.disabled = true;
-      await this.lines("hint", said);
-      level++;
-      button.disabled = false;
-      button.textContent = level < 3 ? "Next hint" : "Hint again";
-      if (level >= 3 && !solution.isConnected) button.after(" ", solution);
+/* Three hints for what failed: the idea, the place, the code; then the solution. */
+function hints(line) {
+  const said = h("div", { class: "said", role: "status" });
+  const hint = h("button", { class: "quiet", type: "button" }, "Hint");
+  const solution = h("button", { class: "quiet", type: "button", hidden: true }, "Solution");
+  hint.addEventListener("click", () =>
+    once(hint, said, "hint", { id: line.id }, (one) => {
+      const level = one.level ? h("b", {}, `${one.level} of ${one.of} `) : "";
+      said.append(h("p", {}, level, inline(one.text ?? "")));
+      hint.textContent = one.level >= one.of ? "Last hint again" : "Next hint";
+      solution.hidden = !(one.level >= one.of);
+    }),
+  );
+  solution.addEventListener("click", () => {
+    const code = h("code", {});
+    once(solution, said, "solution", { step: line.step }, (one) => {
+      if (!code.isConnected) said.append(h("pre", { tabindex: "0" }, code));
+      code.append(`${one.text ?? ""}\n`);
     });
-    const solution = h("button", { class: "quiet", type: "button" }, "Solution");
-    solution.addEventListener("click", () => this.lines("solution", said));
-    return [button, said];
-  }
+  });
+  return h("div", { class: "hints" }, said, h("div", { class: "ask" }, hint, solution));
+}
 
-  /* Runs an action whose output is text, and shows it below what was said before. */
-  async lines(action, into) {
-    const lines = [];
-    let problem = "";
-    try {
-      const end = await run(action, this.step, (line) => lines.push(line.text ?? line.hint ?? line.say ?? ""));
-      if (end.status !== 0 || !lines.length) problem = end.message || "There is none.";
-    } catch (error) {
-      problem = error.message;
-    }
-    if (lines.length) into.append(h(lines.length > 3 ? "pre" : "p", {}, lines.join("\n")));
-    if (problem) into.append(h("p", { class: "problem" }, problem));
+/* Runs an action whose lines go to `each`; what went wrong is said in their place. */
+async function once(button, said, action, about, each) {
+  let problem = "";
+  button.disabled = true;
+  try {
+    const end = await run(action, about, each);
+    if (end.status !== 0) problem = end.message || "It did not say why not.";
+  } catch (error) {
+    problem = error.message;
   }
+  button.disabled = false;
+  if (problem) said.append(h("p", { class: "problem" }, "⚠ ", problem));
+}
+
+/* `code` in sentences of the tools, as in the text. */
+function inline(text) {
+  return String(text)
+    .split(/`([^`]+)`/)
+    .map((part, i) => (i % 2 ? h("code", {}, part) : part));
 }
 
 function button(text = "Check") {
@@ -139,7 +151,7 @@ async function change(panel, action, step) {
   fill(panel.after);
   panel.say("running", action === "undo" ? "Bringing your files back …" : "Putting the solutions in place …");
   try {
-    const end = await run(action, step, (line) => line.text && lines.push(line.text));
+    const end = await run(action, { step }, (line) => line.text && lines.push(line.text));
     if (end.status !== 0) throw new Error(end.message || lines.join(" ") || "It did not work, and nothing was said about why.");
     panel.say("passed", "✓ ", lines.join(" ") || (action === "undo" ? "Your files are back." : "Done; your files were backed up."));
     if (action !== "undo") fill(panel.after, h("button", { class: "quiet", type: "button", onclick: () => change(panel, "undo", step) }, "Undo"));

@@ -19,6 +19,6 @@ export function typed(figure) {
 export function codeButtons(root) {
   for (const figure of root.querySelectorAll("figure.code")) {
     const label = figure.dataset.language === "diff" ? "copy added lines" : "copy";
-    figure.querySelector("figcaption").append(copyButton(typed(figure), label));
+    figure.querySelector("figcaption").append(copyButton(() => typed(figure), label));
   }
 }

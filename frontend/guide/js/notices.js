@@ -2,7 +2,7 @@
 // What has to be told at the top, whatever page is open: a build that failed, a crash, a guide that has gone.
 
 import { copyButton, fill, h } from "../shared/dom.js";
-import { exactTime } from "../shared/format.js";
+import { ago, exactTime } from "../shared/format.js";
 
 const command = (text) => h("span", { class: "command" }, h("code", {}, text), copyButton(text));
 
@@ -12,7 +12,8 @@ function buildNotice(build) {
     "section",
     { class: "notice error", "data-notice": "build" },
     h("h2", {}, "✗ ", h("b", {}, build.service || "your service"), " does not compile; the old version serves on"),
-    h("ol", { class: "compiler" }, errors.slice(0, 5).map((e) => h("li", {}, h("code", { class: "at" }, `${e.file}:${e.line}`), " ", e.text))),
+    h("ol", { class: "compiler" }, errors.slice(0, 5).map((e) => h("li", {}, e.file && [h("code", { class: "at" }, e.line ? `${e.file}:${e.line}` : e.file), " "], e.text))),
+    !errors.length && h("p", {}, h("code", {}, "make"), " in its folder says why."),
     errors.length > 5 && h("p", {}, `and ${errors.length - 5} more; correct the first one first`),
     h("p", { class: "hint" }, "Correct it and save: this goes away by itself."),
   );
@@ -30,8 +31,9 @@ function crashNotice(crash) {
       {},
       at && [h("dt", {}, "where"), h("dd", {}, h("code", { class: "at" }, at), crash.function && [" in ", h("code", {}, crash.function)])],
       crash.span && [h("dt", {}, "open span"), h("dd", {}, h("code", {}, crash.span))],
-      crash.at && [h("dt", {}, "when"), h("dd", {}, exactTime(crash.at * 1000))],
+      crash.at && [h("dt", {}, "when"), h("dd", { title: exactTime(crash.at * 1000) }, ago(crash.at * 1000))],
     ),
+    !at && crash.text && h("pre", {}, crash.text),
     crash.hint && h("p", { class: "hint" }, crash.hint),
     h("p", {}, crash.state || "It was started again at once, and nobody else was disturbed."),
   );
@@ -68,7 +70,7 @@ export function showNotices({ state, connected, heard }) {
     progress?.crash && crashNotice(progress.crash),
     progress?.build && progress.build.ok === false && buildNotice(progress.build),
   ].filter(Boolean);
-  const key = JSON.stringify([connected, connected || heard, !state?.copy, state?.problem, progress?.crash, progress?.build]);
+  const key = JSON.stringify([connected, connected || heard, state && !state.copy, state?.problem, progress?.crash, progress?.build]);
   if (element.dataset.key === key) return;
   element.dataset.key = key;
   fill(element, ...notices);

@@ -9,8 +9,10 @@ export const stepHeading = (step) => document.querySelector(`#text [data-step="$
 export const stepTitle = (step) => document.querySelector(`#contents li[data-step="${CSS.escape(step)}"] > a`)?.textContent || `step ${step}`;
 export const stepLink = (step) => document.querySelector(`#contents li[data-step="${CSS.escape(step)}"] > a`)?.getAttribute("href");
 
+const stateOf = (step) => (!step ? "open" : step.caught_up && step.state !== "passed" ? "caught_up" : step.state);
+
 function mark(element, step) {
-  element.dataset.state = step?.state || "open";
+  element.dataset.state = stateOf(step);
   let note = element.querySelector(":scope > .state");
   if (!note) {
     note = h("span", { class: "state" });
@@ -33,7 +35,7 @@ export function showProgress(progress) {
       item.querySelector(":scope > .state")?.remove();
     }
   }
-  for (const heading of document.querySelectorAll("#text [data-step]")) heading.dataset.state = states.get(heading.dataset.step)?.state || "";
+  for (const heading of document.querySelectorAll("#text [data-step]")) heading.dataset.state = progress ? stateOf(states.get(heading.dataset.step)) : "";
   showNow(progress);
   showSession(progress, states);
 }
@@ -50,10 +52,12 @@ function showNow(progress) {
 function showSession(progress, states) {
   const session = document.querySelector("#session");
   if (!progress) return void fill(session);
-  const done = [...states.values()].filter((s) => s.state === "passed" || s.state === "caught_up").length;
+  const all = [...states.values()].map(stateOf);
+  const passed = all.filter((s) => s === "passed").length;
+  const caughtUp = all.filter((s) => s === "caught_up").length;
   fill(
     session,
-    h("progress", { max: String(states.size || 1), value: String(done), "aria-label": "steps passed" }),
-    h("p", {}, done === states.size && done ? "All steps passed" : `${done} of ${states.size} steps passed`),
+    h("progress", { max: String(all.length || 1), value: String(passed + caughtUp), "aria-label": "steps done" }),
+    h("p", {}, passed === all.length && passed ? "All steps passed" : `${passed} of ${all.length} steps passed`, caughtUp ? `, ${caughtUp} caught up` : ""),
   );
 }
