@@ -1,118 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The workshop's guide in a real browser: pages, progress, checks, and what it says when something is wrong.
+"""The workshop's guide in a real browser: pages, progress, checks, and what it says when something is wrong."""
 
-The program behind it is a script of this test, so that each of its answers can be had at will.
-"""
-
-import contextlib
-import json
 import os
-import stat
 import sys
-import time
 
 SRCDIR = os.environ.get("CUPOLA_SRCDIR", os.path.join(os.path.dirname(__file__), "../.."))
 sys.path[:0] = [os.path.join(SRCDIR, "tests/integration"), os.path.join(SRCDIR, "tests/browser")]
 
 import cupola
 from browser import Browser, Keys
-
-CONFIG = """
-[host]
-workers = 1
-runtime_dir = @DIR@/run
-admin =
-[telemetry]
-traces = none
-metrics = none
-logs = none
-[plugin guide]
-listen = 127.0.0.1:0
-{more}
-"""
-
-# Answers as `cupola workshop` does, from files that the test writes: DIR/answers/COMMAND has the lines, and
-# "wait" in it waits until the test has made DIR/answers/go.
-PROGRAM = """#!/bin/sh
-command=$2
-while [ $# -gt 0 ]; do
-	[ "$1" = --dir ] && dir=$2
-	shift
-done
-answers=$dir/answers
-echo "$command" >>"$answers/called"
-echo $$ >"$answers/pid.$command"
-[ -f "$answers/$command" ] || { echo "cupola workshop $command: no such command" >&2; exit 2; }
-while IFS= read -r line; do
-	case $line in
-	wait) while [ ! -e "$answers/go" ]; do sleep 0.02; done ;;
-	exit*) exit "${line#exit }" ;;
-	stderr*) echo "${line#stderr }" >&2 ;;
-	*) printf '%s\\n' "$line" ;;
-	esac
-done <"$answers/$command"
-"""
-
-STEPS = {"tour": "2. Change a line", "1.1": "Set up", "1.2": "Create log records"}
-
-
-class Guide(cupola.Cupola):
-    """A host with the guide alone, and a working copy of which nothing but the answers is real."""
-
-    def __init__(self, copy=True, text=os.path.join(SRCDIR, "tests/data/guide")):
-        more = "program = @DIR@/cupola\n" + ("copy = @DIR@/copy\n" if copy else "") + (f"text = {text}\n" if text else "")
-        super().__init__(CONFIG.format(more=more))
-        self.copy = os.path.join(self.dir, "copy")
-        os.makedirs(os.path.join(self.copy, ".workshop"))
-        os.makedirs(os.path.join(self.copy, "answers"))
-        program = os.path.join(self.dir, "cupola")
-        with open(program, "w") as f:
-            f.write(PROGRAM)
-        os.chmod(program, stat.S_IRWXU)
-        self.progress()
-
-    def start(self, expect_ready=True):
-        super().start(expect_ready)
-        self.ports = {"guide": self.port("guide")}
-        return self
-
-    def answer(self, command, *lines):
-        path = os.path.join(self.copy, "answers", command)
-        with open(path + ".new", "w") as f:
-            f.writelines((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
-        os.rename(path + ".new", path)
-
-    def progress(self, now="1.1", passed=("tour",), build=None, crash=None, station="http://127.0.0.1:5050", **more):
-        state = lambda s: "passed" if s in passed else "now" if s == now else "open"
-        steps = [{"step": s, "title": t, "section": s.split(".")[0], "minutes": 4, "state": state(s), "passed_at": None, "page": "", "anchor": ""} for s, t in STEPS.items()]
-        self.answer("progress", {"dir": self.copy, "guide": "", "station": station, "frontend": "http://127.0.0.1:5000", "now": now, "steps": steps, "build": build, "crash": crash, **more})
-        with open(os.path.join(self.copy, ".workshop/state.json"), "w") as f:
-            f.write(str(time.time_ns()))
-
-    def go_on(self):
-        with open(os.path.join(self.copy, "answers/go"), "w"):
-            pass
-
-    def called(self, command):
-        with contextlib.suppress(FileNotFoundError), open(os.path.join(self.copy, "answers/called")) as f:
-            return f.read().split().count(command)
-        return 0
-
-    def post(self, path, **headers):
-        return cupola.request(self.ports["guide"], path, method="POST", headers={"Sec-Fetch-Site": "same-origin", **headers})
-
+from guide import Guide, fails, passes
 
 def went_well(browser):
     errors = browser.errors()
     assert not errors, errors
-
-
-def passes(text, step="1.2", **more):
-    return {"step": step, "id": text.replace(" ", "-"), "say": text, "result": "pass", "miss": None, **more}
-
-
-def fails(text, miss, step="1.2"):
-    return {"step": step, "id": text.replace(" ", "-"), "say": text, "result": "fail", "miss": miss, "hint": f"cupola workshop hint {step}"}
 
 
 def test_pages_follow_each_other_and_code_can_be_copied():
@@ -144,6 +45,174 @@ def test_pages_follow_each_other_and_code_can_be_copied():
         browser.go(guide, "nothing-of-that-name", "guide")
         assert "There is no such page" in browser.text("h1")
         browser.see("#contents a")
+
+
+def at_step(browser, guide, step="1.2"):
+    browser.go(guide, "section-1-logging", "guide")
+    cupola.until(lambda: browser.run("return document.documentElement.classList.contains('can-check')"), "the working copy")
+    return browser.run("return [...document.querySelectorAll('.check-button')].find(b => b.closest('.tools').previousElementSibling.dataset.step === arguments[0])", step)
+
+
+def test_the_margin_follows_what_was_passed():
+    with Guide() as guide, Browser() as browser:
+        browser.go(guide, "section-1-logging", "guide")
+        cupola.until(lambda: "1 of 3 steps passed" in browser.text("#session"), "the progress")
+        state = lambda step: browser.run("return document.querySelector(`#contents li[data-step='${arguments[0]}']`).dataset.state", step)
+        assert (state("tour"), state("1.1"), state("1.2")) == ("passed", "now", "open")
+        assert "1.1 Set up" in browser.text("#now")
+        browser.run("window.same = true")
+        guide.progress(now="1.2", passed=("tour", "1.1"))
+        cupola.until(lambda: state("1.1") == "passed" and state("1.2") == "now", "the marks moved")
+        assert browser.run("return window.same"), "without a reload"
+        browser.keys("g")
+        cupola.until(lambda: browser.driver.current_url.endswith("#12-create-log-records"), "the step of now, by g")
+        guide.progress(now=None, passed=("tour", "1.1", "1.2"))
+        cupola.until(lambda: "All steps passed" in browser.text("#session"), "all of it")
+        assert browser.run("return document.querySelector('#now').hidden")
+        went_well(browser)
+
+
+def test_a_check_fills_in_live_with_misses_and_hints():
+    with Guide() as guide, Browser() as browser:
+        guide.progress(now="1.2", passed=("tour", "1.1"))
+        guide.answer("check", passes("an INFO record for each request"), "wait", fails("a WARN record for each 400", "`http.response.status_code` is the string \"400\"; expected an <integer>"), {"step": "1.2", "passed": 1, "failed": 1, "done": True}, "exit 1")
+        at_step(browser, guide).click()
+        cupola.until(lambda: browser.texts(".assertions li") and "so far" in browser.text("section.check .status"), "the first line, while the second is waited for")
+        browser.shot("guide-check-running")
+        guide.go_on()
+        cupola.until(lambda: "1 of 2 failed" in browser.text("section.check .status"), "the end")
+        assert browser.text(".miss") == 'http.response.status_code is the string "400"; expected an <integer>', browser.text(".miss")
+        assert browser.texts(".miss code") == ["http.response.status_code"]
+        for level in (1, 2, 3):
+            guide.answer("hint", {"step": "1.2", "id": "x", "say": "", "level": level, "of": 3, "text": ["Think.", "Look in `api()`.", "otel_log(...)"][level - 1]})
+            browser.see(".hints .ask button").click()
+            cupola.until(lambda: len(browser.all(".said p")) == level, "a hint")
+        assert guide.arguments("hint")[2] == "a-WARN-record-for-each-400"
+        guide.answer("solution", "otel_log(iss->host->logger, OTEL_WARN, ...);", "return 0;")
+        browser.see(".hints .ask button:nth-child(2)").click()
+        cupola.until(lambda: "return 0;" in "".join(browser.texts(".said pre")), "the solution")
+        browser.shot("guide-check-failed")
+        guide.answer("check", passes("an INFO record for each request"), passes("a WARN record for each 400"))
+        browser.keys("c")
+        cupola.until(lambda: "2 of 2 passed" in browser.text("section.check .status"), "the check by its key")
+        browser.shot("guide-check-passed")
+        went_well(browser)
+
+
+def test_a_check_can_be_stopped_and_may_be_impossible():
+    with Guide() as guide, Browser() as browser:
+        guide.answer("check", passes("one"), "wait")
+        button = at_step(browser, guide)
+        button.click()
+        cupola.until(lambda: button.text == "Stop" and browser.texts(".assertions li"), "the button stops it")
+        button.click()
+        cupola.until(lambda: "Stopped" in browser.text("section.check .status"), "the stop")
+        guide.answer("check", "stderr cupola workshop check: the application does not run", "exit 2")
+        cupola.until(lambda: button.click() or "does not run" in browser.text("section.check .status"), "why it could not be made")
+        guide.stop()
+        cupola.until(lambda: "does not answer" in browser.text("#notices"), "the guide that has gone")
+        assert not [b for b in browser.all(".check-button") if b.is_displayed()], "and nothing to press"
+        browser.shot("guide-lost")
+
+
+def test_catching_up_asks_first_and_can_be_undone():
+    with Guide() as guide, Browser() as browser:
+        at_step(browser, guide)
+        guide.answer("catch-up", "Files of 1.2 are in place; yours are in .workshop/backups/1.")
+        guide.answer("undo", "Your files are back.")
+        catch_up = lambda: browser.all(".catch-up")[1].click()
+        catch_up()
+        assert "backed up" in browser.text("#sure")
+        browser.shot("guide-sure")
+        browser.see("#sure [value=no]").click()
+        cupola.until(lambda: not browser.run("return document.querySelector('#sure').open"), "the dialog closed")
+        assert guide.called("catch-up") == 0
+        catch_up()
+        browser.see("#sure [value=yes]").click()
+        cupola.until(lambda: "in place" in browser.text("section.check .status"), "what was done")
+        assert guide.arguments("catch-up")[:3] == ["workshop", "catch-up", "1.2"]
+        browser.see("section.check .after button").click()
+        cupola.until(lambda: "Your files are back" in browser.text("section.check .status"), "the undo")
+        went_well(browser)
+
+
+def test_a_build_that_fails_and_a_crash_are_told_on_every_page():
+    with Guide() as guide, Browser() as browser:
+        browser.go(guide, "tour", "guide")
+        cupola.until(lambda: browser.all("#contents li[data-state]"), "the progress")
+        guide.progress(build={"service": "iss-distance-service", "ok": False, "errors": [{"file": "iss-distance-service/app.c", "line": 42, "text": "expected ';' before <return>"}], "at": 1})
+        cupola.until(lambda: "the old version serves on" in browser.text("#notices"), "the notice")
+        assert "iss-distance-service/app.c:42" in browser.text("#notices") and "before <return>" in browser.text("#notices")
+        browser.shot("guide-build")
+        guide.progress(build={"service": "iss-distance-service", "ok": True, "errors": [], "at": 2})
+        cupola.until(lambda: not browser.all(".notice"), "and its end")
+        guide.progress(crash={"service": "iss-distance-service", "signal": "SIGSEGV", "file": "iss-distance-service/app.c", "line": 57, "function": "api", "span": "calculating-iss-distance", "hint": "A pointer was NULL.", "at": 1790000000, "text": "…"})
+        cupola.until(lambda: "SIGSEGV" in browser.text("#notices"), "the crash")
+        text = browser.text("#notices")
+        for part in ("iss-distance-service/app.c:57", "api", "calculating-iss-distance", "A pointer was NULL.", "started again"):
+            assert part in text, (part, text)
+        browser.shot("guide-crash")
+        os.remove(os.path.join(guide.copy, "answers/progress"))
+        cupola.until(lambda: "no such command" in browser.text("#notices"), "a program that does not answer")
+        went_well(browser)
+
+
+def test_addresses_are_those_of_this_session():
+    with Guide() as guide, Browser() as browser:
+        guide.progress(station="http://127.0.0.1:15050", services={"iss-distance-service": "http://127.0.0.1:15003"})
+        browser.go(guide, "tour", "guide")
+        cupola.until(lambda: browser.run("return document.querySelector('[data-place=station]').href") == "http://127.0.0.1:15050/", "the station's address")
+        assert "http://127.0.0.1:15050/#/logs" in [a.get_attribute("href") for a in browser.all("article a")]
+        assert "127.0.0.1:15003/?latitude" in browser.text("figure.code code"), browser.text("figure.code code")
+        assert browser.run("return document.querySelector('[data-place=frontend]').href") == "http://127.0.0.1:5000/"
+        browser.run("navigator.clipboard.writeText = t => { window.copied = t; return Promise.resolve(); }")
+        browser.see("figure.code .copy").click()
+        assert "127.0.0.1:15003" in cupola.until(lambda: browser.run("return window.copied"), "the copy")
+
+
+def test_without_a_copy_it_is_a_book():
+    with Guide(copy=False) as guide, Browser() as browser:
+        browser.go(guide, "", "guide")
+        cupola.until(lambda: "This is the text alone" in browser.text("#notices"), "how to start")
+        assert "cupola workshop" in browser.text("#notices code")
+        browser.go(guide, "section-1-logging", "guide")
+        browser.see("h3")
+        assert not [b for b in browser.all(".check-button") if b.is_displayed()]
+        assert not browser.all("#contents li[data-state]")
+        went_well(browser)
+
+
+def test_the_pages_of_the_course_fit_every_width_and_have_all_they_show():
+    with Guide(text=None) as guide:
+        for width, height, dark in ((390, 844, True), (1280, 900, False), (640, 450, False), (1920, 1080, True)):
+            with Browser(width, height, dark) as browser:
+                browser.go(guide, "", "guide")
+                pages = browser.run("return [...document.querySelectorAll('.chapters > li > a')].map(a => a.getAttribute('href'))")
+                assert len(pages) >= 12 and pages[0] == "/", pages
+                for page in pages:
+                    browser.driver.get(f"http://127.0.0.1:{guide.ports['guide']}{page}")
+                    browser.see("h1")
+                    wide = browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                    assert wide <= 0, (width, page, f"{wide} pixels too wide")
+                    if width == 1280:
+                        lost = browser.run("return [...document.querySelectorAll('#text a[href^=\"#\"]')].map(a => decodeURI(a.hash.slice(1))).filter(id => !document.getElementById(id))")
+                        assert not lost, (page, lost)
+                        letters = browser.run(LETTERS)
+                        assert 45 <= letters <= 72, (page, letters)
+                    browser.shot(f"guide-{page[1:] or 'front'}-{width}-{'dark' if dark else 'light'}")
+
+
+# Letters on a line, on average, of the paragraphs that fill three lines or more.
+LETTERS = """
+let letters = 0, lines = 0;
+for (const p of document.querySelectorAll('article > p:not(.minutes)')) {
+  const n = Math.round(p.getBoundingClientRect().height / parseFloat(getComputedStyle(p).lineHeight));
+  if (n < 3) continue;
+  letters += p.innerText.length;
+  lines += n - 0.5;
+}
+return lines ? letters / lines : 66;
+"""
 
 
 if __name__ == "__main__":
