@@ -9,7 +9,8 @@ What can be said about a block of commands, in a comment alone on the line above
     <!-- sh: background -->                     goes on while the next ones run; `until "A"` waits for A in its output
     <!-- sh: not here: why -->                  is not run by the test, which says why
 
-and between blocks, where the learner has typed a step: <!-- edit: 1.2 -->
+and between blocks, where the learner has typed a step: <!-- edit: 1.2 -->; where the last command in the background
+is ended by Ctrl-C: <!-- stop: -->, or <!-- stop: it has said nothing -->.
 """
 
 import json
@@ -85,7 +86,7 @@ class Page:
             comment = COMMENT.match(line)
             if comment:
                 note = (comment[1], comment[2])
-                if comment[1] == "edit":
+                if comment[1] in ("edit", "stop"):
                     self.blocks.append(Block(self.name, i + 1, None, comment[2], note))
             elif line.startswith("```"):
                 end = self.lines.index("```", i + 1)
