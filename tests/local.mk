@@ -10,5 +10,6 @@ include tests/plugins/local.mk
 include tests/integration/local.mk
 include tests/browser/local.mk
 include tests/platform/local.mk
+include tests/workshop/local.mk
 include tests/bench/local.mk
 include tests/fuzz/local.mk

@@ -2,7 +2,7 @@
 # The course: its text against its sources, and its commands against a staged installation.
 WORKSHOP_TESTS = %D%/test-stages.py %D%/test-text.py
 dist_check_SCRIPTS += $(WORKSHOP_TESTS)
-EXTRA_DIST += %D%/pages.py
+EXTRA_DIST += %D%/pages.py %D%/learner.py %D%/test-commands.py
 if HAVE_PYTHON3
 TESTS += $(WORKSHOP_TESTS)
 endif
