@@ -487,7 +487,12 @@ receiver_write(const struct receiver *receiver, struct buf *buf)
 	uint64_t n = receiver->n_mistakes;
 	bool first = true;
 
-	buf_puts(buf, "{\"signals\":[");
+	buf_puts(buf, "{\"reachedBy\":[");
+	for (unsigned i = 0; i < receiver->n_names && i < MAX_NAMES; i++) {
+		buf_puts(buf, i ? "," : "");
+		buf_json_string(buf, receiver->names[i], strlen(receiver->names[i]));
+	}
+	buf_puts(buf, "],\"signals\":[");
 	for (int s = 0; s < STORE_N_SIGNALS; s++) {
 		for (int p = 0; p < N_PROTOCOLS; p++) {
 			if (!receiver->counts[s][p].requests)

@@ -29,7 +29,7 @@ int receiver_handle(struct receiver *receiver, struct svc_request *req);
 /* Notes a request that is none of OTLP's, sent to a port of OTLP's, and answers what to do instead. */
 int receiver_refuse(struct receiver *receiver, struct svc_request *req);
 
-/* Appends {"signals":[...],"errors":[...]}: what came in which way, and the last mistakes. */
+/* Appends {"reachedBy":[..],"signals":[..],"errors":[..]}: by which host:port, what came in which way, the last mistakes. */
 void receiver_write(const struct receiver *receiver, struct buf *buf);
 
 #endif

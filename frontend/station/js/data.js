@@ -24,11 +24,26 @@ export const status = () => get("/api/status");
 export const telemetry = (kind, filter) => get(`/api/telemetry/${kind}?${query(filter)}`);
 export const clear = () => fetch("/api/clear", { method: "POST" });
 
-/** Calls arrived(counts) whenever there is something new, and connected(boolean) as the line goes up and down. */
+/**
+ * Calls arrived(counts) whenever there is something new, and connected(boolean) as the line goes up and down.
+ * A browser gives a site six connections for all its tabs, and each listener holds one: a page that nobody
+ * sees, or that has been left, lets go of its own. The first event of a new line makes up for what it missed.
+ */
 export function listen(arrived, connected) {
-  const source = new EventSource("/api/events");
-  source.onopen = () => connected(true);
-  source.onerror = () => connected(false);
-  source.onmessage = (message) => arrived(JSON.parse(message.data));
-  return source;
+  let source = null;
+  const open = () => {
+    if (source) return;
+    source = new EventSource("/api/events");
+    source.onopen = () => connected(true);
+    source.onerror = () => connected(false);
+    source.onmessage = (message) => arrived(JSON.parse(message.data));
+  };
+  const close = () => {
+    source?.close();
+    source = null;
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  window.addEventListener("pagehide", close);
+  window.addEventListener("pageshow", open);
+  if (!document.hidden) open();
 }

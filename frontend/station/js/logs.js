@@ -6,7 +6,7 @@ import { exactTime, number, shortId } from "../shared/format.js";
 import { crashCard } from "./crash.js";
 import * as data from "./data.js";
 import { sinceOf } from "./markers.js";
-import { nothingYet } from "./notices.js";
+import { isFiltered, nothingYet } from "./notices.js";
 import { logs as flat, severityClass, show } from "./otlp.js";
 import { attributeTable, searchField, service, serviceChoice, sinceReload, when } from "./parts.js";
 import { remember, to } from "./route.js";
@@ -14,11 +14,14 @@ import { keyed, loading, nothingMatches } from "./states.js";
 import { bars } from "./timeline.js";
 
 const LIMIT = 500;
+const LONG = 120; // of an attribute in the list; opening a record shows all of it
+const STACK = "exception.stacktrace";
 const LEVELS = { "": "all severities", debug: "debug and above", info: "info and above", warn: "warn and above", error: "error" };
 const COUNTED = ["error", "warn", "info", "debug"];
 let table, counted, choice, current, strip, mine, open;
 
-const inline = (attributes) => Object.entries(attributes).map(([key, value]) => h("span", {}, h("i", {}, key), "=", show(value)));
+const short = (text) => (text.length > LONG ? `${text.slice(0, LONG)}…` : text);
+const inline = (attributes) => Object.entries(attributes).map(([key, value]) => key !== STACK && h("span", {}, h("i", {}, key), "=", short(show(value))));
 
 const traceOf = (record) => record.traceId && to("traces", record.traceId, { span: record.spanId });
 
@@ -72,6 +75,17 @@ function keys(records) {
   }
 }
 
+function levelButton(level, n) {
+  const chosen = current.severity === level;
+  return h(
+    "button",
+    { type: "button", class: `quiet level ${level}`, "data-level": level, "aria-pressed": String(chosen), title: `only ${LEVELS[level]}`, onclick: () => change({ severity: chosen ? "" : level }) },
+    h("span", { class: `severity ${level}` }, `${level === "error" && n ? "⚠ " : ""}${level.toUpperCase()}`),
+    " ",
+    h("b", { class: "number" }, number(n)),
+  );
+}
+
 function drawStrip(counts) {
   const from = Number(BigInt(counts.fromUnixNano) / 1000000n);
   const slot = counts.slotSeconds * 1000;
@@ -79,30 +93,19 @@ function drawStrip(counts) {
   const total = (level) => counts[level].reduce((a, b) => a + b, 0);
   const slots = Array.from({ length: n }, (_, i) => ({ from: from + i * slot, to: from + (i + 1) * slot, parts: COUNTED.toReversed().map((name) => ({ name, n: counts[name][i] })) }));
   const words = COUNTED.filter((level) => level !== "debug" || total(level));
-  fill(
-    strip,
-    h(
-      "div",
-      { class: "levels" },
-      words.map((level) =>
-        h(
-          "button",
-          { type: "button", class: `quiet level ${level}`, "data-level": level, "aria-pressed": String(current.severity === level), title: `only ${LEVELS[level]}`, onclick: () => change({ severity: current.severity === level ? "" : level }) },
-          h("span", { class: `severity ${level}` }, `${level === "error" && total(level) ? "⚠ " : ""}${level.toUpperCase()}`),
-          " ",
-          h("b", { class: "number" }, number(total(level))),
-        ),
-      ),
-    ),
-    strip.clientWidth > 0 && bars({ slots, from, to: from + n * slot, width: strip.clientWidth, label: words.map((l) => `${total(l)} ${l}`).join(", "), service: current.service }),
-  );
+  if (!strip.firstChild) fill(strip, h("div", { class: "levels" }), h("div", {}));
+  const [levels, time] = strip.children;
+  keyed(levels, words, (level) => level, (level) => `${total(level)} ${current.severity}`, (level) => levelButton(level, total(level)));
+  const label = words.map((l) => `${total(l)} ${l}`).join(", ");
+  if (strip.clientWidth) fill(time, bars({ slots, from, to: from + n * slot, width: strip.clientWidth, label, service: current.service }));
 }
 
 async function load() {
   const asked = mine;
   const filter = { service: current.service, trace_id: current.trace_id, q: current.q, since: sinceOf(current.since, current.service) };
-  const [otlp, { store, environment }, counts] = await Promise.all([data.telemetry("logs", { ...filter, limit: LIMIT, severity: current.severity }), data.status(), data.logCounts(filter)]);
+  const [otlp, status, counts] = await Promise.all([data.telemetry("logs", { ...filter, limit: LIMIT, severity: current.severity }), data.status(), data.logCounts(filter)]);
   if (asked !== mine) return; // another choice was made meanwhile
+  const { store } = status;
   const records = flat(otlp).sort((a, b) => a.time - b.time);
   keys(records);
   records.reverse();
@@ -111,7 +114,7 @@ async function load() {
   counted.textContent = filtered ? `${some} found, ${number(store.logs.held)} held` : records.length < store.logs.held ? `${some} of ${number(store.logs.held)}` : `${some} ${records.length === 1 ? "record" : "records"}`;
   strip.hidden = !store.logs.held;
   drawStrip(counts);
-  if (!records.length) return void fill(table, filtered && store.logs.held ? [nothingMatches(), current.service && nothingYet(`log records of ${current.service}`, "logs", environment)] : nothingYet("log records", "logs", environment));
+  if (!records.length) return void fill(table, isFiltered(current) && store.logs.held ? nothingMatches() : nothingYet("log records", "logs", status, current.service));
   let body = table.querySelector("tbody");
   if (!body) {
     body = h("tbody", {});

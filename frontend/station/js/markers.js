@@ -72,23 +72,32 @@ function textOf(list) {
 
 const hint = (list) => list.map((e) => `${e.service}: ${e.body}\n${exactTime(e.time)}`).join("\n\n");
 
+/* Where each word stands, right or left of its line; what failed has the first choice, and some have no room. */
+function placed(groups, right) {
+  const taken = [];
+  const isFree = (from, to) => taken.every(([a, b]) => to < a || from > b);
+  for (const g of [...groups.filter((x) => x.bad), ...groups.filter((x) => !x.bad)]) {
+    const width = g.text.length * CHAR + 4;
+    const left = [g.at + 4, g.at - width - 2].find((l) => l >= 0 && l + width <= right && isFree(l, l + width));
+    if (left === undefined) continue;
+    g.left = left;
+    taken.push([left, left + width]);
+  }
+}
+
 /** SVG elements for those between `from` and `to`; `x` maps Unix ms, the word stands at `top`. */
 export function lines({ from, to, x, top, bottom, right, service }) {
-  let free = -Infinity;
-  return grouped(all(service).filter((e) => e.time >= from && e.time <= to), x).map(({ at, list }) => {
-    const text = textOf(list);
-    const bad = list.some((e) => e.bad);
-    const width = text.length * CHAR + 6;
-    const left = at + width > right ? at - width : at + 4;
-    const room = left > free;
-    if (room) free = left + width;
-    return svg(
+  const groups = grouped(all(service).filter((e) => e.time >= from && e.time <= to), x);
+  for (const g of groups) Object.assign(g, { text: textOf(g.list), bad: g.list.some((e) => e.bad) });
+  placed(groups, right);
+  return groups.map(({ at, list, text, bad, left }) =>
+    svg(
       "g",
       { class: bad ? "marker bad-marker" : "marker", "data-word": list[0].word },
       svg("title", {}, hint(list)),
       svg("line", { x1: at, x2: at, y1: top, y2: bottom }),
       svg("rect", { x: at - 3, width: 6, y: top, height: bottom - top, fill: "transparent" }),
-      room && svg("text", { x: left, y: top + 9 }, text),
-    );
-  });
+      left !== undefined && svg("text", { x: left, y: top + 9 }, text),
+    ),
+  );
 }

@@ -126,8 +126,8 @@ async function load() {
   const [{ metrics }] = await Promise.all([data.metrics({ name, service: current.service }), source.fetch()]);
   if (asked !== mine) return;
   if (!metrics.length && !source.streams().length) {
-    const { environment } = await data.status();
-    return void fill(parts.picture, nothingYet(`points of ${name}`, "metrics", environment));
+    const status = await data.status();
+    return void fill(parts.picture, nothingYet(`points of ${name}`, "metrics", status, current.service));
   }
   draw(metrics);
 }

@@ -49,14 +49,14 @@ function card(name, list, rows, from, to, width) {
   return h("figure", { class: "chart", "data-metric": name }, h("h3", {}, title), h("p", {}, what(first)), extra, h("p", { class: "still" }, told));
 }
 
-function draw(rows, environment) {
+function draw(rows, status) {
   const has = (name) => !current.q || name.toLowerCase().includes(current.q.toLowerCase());
   const all = source.streams().filter((s) => has(s.name));
   const told = rows.filter((r) => has(r.name));
   const own = new Set([...all, ...told].filter((s) => s.service === HOST).map((s) => s.name));
   const names = [...new Set([...all, ...told].map((s) => s.name))].sort((a, b) => own.has(a) - own.has(b) || (a < b ? -1 : 1));
   counted.textContent = `${number(names.length)} ${names.length === 1 ? "metric" : "metrics"}, the last 15 minutes${source.capped() ? `, the newest ${number(LIMIT)} points` : ""}${names.length > MAX_CHARTS ? `; the first ${MAX_CHARTS} are drawn` : ""}`;
-  if (!names.length) return void fill(charts, current.q ? nothingMatches() : nothingYet(current.service ? `metrics of ${current.service}` : "metrics", "metrics", environment));
+  if (!names.length) return void fill(charts, current.q ? nothingMatches() : nothingYet("metrics", "metrics", status, current.service));
   const times = all.flatMap((s) => [s.points[0].time, s.points[s.points.length - 1].time]);
   const from = times.reduce((a, b) => Math.min(a, b), Infinity);
   const to = times.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -74,21 +74,21 @@ function draw(rows, environment) {
 }
 
 let rows = [];
-let environment = [];
+let status;
 async function load() {
   const mine = source;
-  const [list, status] = await Promise.all([data.metrics({ service: current.service }), data.status(), mine.fetch()]);
+  const [list, told] = await Promise.all([data.metrics({ service: current.service }), data.status(), mine.fetch()]);
   if (mine !== source) return; // another choice was made meanwhile
   rows = list.metrics;
-  environment = status.environment;
-  if (charts.clientWidth) draw(rows, environment);
+  status = told;
+  if (charts.clientWidth) draw(rows, status);
 }
 
 function change(part) {
   const again = "service" in part && part.service !== current.service;
   current = { ...current, ...part };
   remember(part);
-  if (!again) return draw(rows, environment);
+  if (!again) return draw(rows, status);
   source = fetcher({ service: current.service });
   fill(charts);
   loading(charts, load);
@@ -107,7 +107,7 @@ export async function render(main, { query }) {
   new ResizeObserver(() => {
     if (mine !== charts || !charts.clientWidth || charts.clientWidth === width) return;
     width = charts.clientWidth;
-    if (source.streams().length) draw(rows, environment);
+    if (source.streams().length) draw(rows, status);
   }).observe(charts);
   choice.load((s) => s.metrics);
   await loading(charts, load);

@@ -48,21 +48,25 @@ export function silentNotice(signal, only) {
   );
 }
 
-/** What to do when there is nothing yet; `signal` is traces, logs or metrics, or none of them for anything. */
-export function nothingYet(what, signal, environment) {
-  const reasons = [...environmentNotices(environment, signal), signal && silentNotice(signal)].filter(Boolean);
+/** Whether a list is narrowed by more than the choice of a service, which says something by itself. */
+export const isFiltered = (current) => Object.entries(current).some(([key, value]) => value && key !== "service");
+
+/**
+ * What to do when there is nothing yet, of one service or of any; `signal` is traces, logs or metrics, or none
+ * of them for anything; `status` is what the station says of itself.
+ */
+export function nothingYet(what, signal, status, only) {
+  const reasons = [...environmentNotices(status?.environment, signal), signal && silentNotice(signal, only)].filter(Boolean);
+  const endpoint = status?.receiver?.reachedBy?.[0] || `${location.hostname}:4318`;
   return h(
     "div",
     { class: "empty" },
-    h("h2", {}, `No ${what} yet`),
+    h("h2", {}, only ? [`No ${what} of `, service(only), " yet"] : `No ${what} yet`),
     reasons,
-    reasons.length > 0
-      ? h("p", {}, "A program of your own sends here with:")
-      : h("p", {}, "Point a program at this station, by OTLP over HTTP or gRPC:"),
-    command(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${location.hostname}:4318`),
-    h("p", {}, "or ask the example application a question:"),
-    command(`curl '${location.hostname}:5000/api/distance?location=Darmstadt'`),
-    signal && h("p", {}, `A service of cupola sends ${signal} when its section of host.conf, or [telemetry], has ${signal} = otlp; `, h("code", {}, `cupola check-config`), " says what is set."),
+    reasons.length > 0 ? h("p", {}, "A program of your own sends here with:") : h("p", {}, "Point a program at this station, by OTLP over HTTP or gRPC:"),
+    command(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${endpoint}`),
+    !only && [h("p", {}, "or ask the example application a question:"), command(`curl '${location.hostname}:5000/api/distance?location=Darmstadt'`)],
+    signal && h("p", {}, `A service of cupola sends ${signal} when its section of host.conf, or [telemetry], has ${signal} = otlp; `, h("code", {}, "cupola check-config"), " says what is set."),
     h("p", {}, "If a program sends and nothing shows, ", h("a", { href: "#/receiver" }, "Receiver"), " says what arrived and what was wrong with it."),
   );
 }

@@ -24,6 +24,11 @@ const sum = (list) => list.reduce((a, b) => a + b, 0);
 const ms = (nano) => Number(BigInt(nano) / 1000000n);
 
 function headline(services, minutes) {
+  const crashed = recentCrashes();
+  if (crashed.length) {
+    const names = crashed.map((c, i) => [i ? ", " : "", h("a", { href: to("services", c.service) }, c.service), c.word === "stalled" ? " was held up " : " crashed ", when(c.time)]);
+    return h("p", { class: "headline bad wrap" }, "⚠ ", names);
+  }
   const failing = services.filter((s) => sum(s.failed)).sort((a, b) => sum(b.failed) - sum(a.failed));
   const quiet = services.length === 1 ? "1 service is heard" : `${number(services.length)} services are heard`;
   if (!failing.length) return h("p", { class: "headline good" }, `✓ No request failed in the last ${minutes} minutes. ${quiet}.`);
@@ -150,20 +155,23 @@ function eventRow(e) {
 }
 
 /* Of each service its last crash, while it is news. */
-function showCrashes() {
+function recentCrashes() {
   const seen = new Set();
-  const recent = markers.crashes().filter((c) => Date.now() - c.time < CRASH_MS && !seen.has(c.service) && seen.add(c.service));
-  keyed(sections.crashes, recent, (c) => `${c.service} ${c.nano}`, () => "", (c) => crashCard(c));
+  return markers.crashes().filter((c) => Date.now() - c.time < CRASH_MS && !seen.has(c.service) && seen.add(c.service));
+}
+
+function showCrashes() {
+  keyed(sections.crashes, recentCrashes(), (c) => `${c.service} ${c.nano}`, () => "", (c) => crashCard(c));
 }
 
 async function load(root) {
-  const [{ services, slotSeconds }, { traces }, { store, environment }, logs] = await Promise.all([data.services(), data.traces({ errors: "true", limit: 8 }), data.status(), data.telemetry("logs", { limit: 8, severity: WARN })]);
+  const [{ services, slotSeconds }, { traces }, status, logs] = await Promise.all([data.services(), data.traces({ errors: "true", limit: 8 }), data.status(), data.telemetry("logs", { limit: 8, severity: WARN })]);
   if (!services.length) {
     sections = null;
-    return void fill(root, h("h1", {}, "Overview"), nothingYet("telemetry", "", environment));
+    return void fill(root, h("h1", {}, "Overview"), nothingYet("telemetry", "", status));
   }
   if (!sections?.headline.isConnected) makeSections(root);
-  fill(sections.notices, environmentNotices(environment));
+  fill(sections.notices, environmentNotices(status.environment));
   const slots = Math.max(0, ...services.map((s) => s.requests.length));
   fill(sections.headline, headline(services, Math.round((slots * slotSeconds) / 60) || 10));
   showCrashes();
@@ -175,6 +183,7 @@ async function load(root) {
   keyed(sections.warnings, bad.length ? bad : none("No warning and no error is held."), (r) => (r.none ? "none" : [r.nano, r.service, r.spanId, r.body].join()), () => "", warningRow);
   const events = markers.all().slice(0, EVENTS);
   keyed(sections.events, events.length ? events : none("The host has told of none."), (e) => (e.none ? "none" : [e.nano, e.service, e.word].join()), () => "", eventRow);
+  const { store } = status;
   const evicted = store.spans.evicted + store.logs.evicted + store.metrics.evicted;
   sections.held.textContent =
     `${number(store.traces)} ${store.traces === 1 ? "trace" : "traces"}, ${number(store.spans.held)} spans, ${number(store.logs.held)} log records, ${number(store.metrics.held)} metrics in ${bytes(store.bytes)} of ${bytes(store.budget)}` +

@@ -5,7 +5,7 @@ import { fill, h } from "../shared/dom.js";
 import { duration, number, serviceColour, shortId } from "../shared/format.js";
 import * as data from "./data.js";
 import { sinceOf } from "./markers.js";
-import { nothingYet } from "./notices.js";
+import { isFiltered, nothingYet } from "./notices.js";
 import { remember } from "./route.js";
 import { keyed, loading, nothingMatches } from "./states.js";
 import { searchField, serviceBlock, serviceChoice, sinceReload, when } from "./parts.js";
@@ -71,12 +71,12 @@ function drawStrip(traces) {
 
 async function load() {
   const asked = mine;
-  const [{ traces, more, held }, { environment }] = await Promise.all([data.traces({ limit: LIMIT, ...current, since: sinceOf(current.since, current.service) }), data.status()]);
+  const [{ traces, more, held }, status] = await Promise.all([data.traces({ limit: LIMIT, ...current, since: sinceOf(current.since, current.service) }), data.status()]);
   if (asked !== mine) return; // another choice was made meanwhile
   drawStrip(traces);
   const filtered = Object.values(current).some(Boolean);
   counted.textContent = filtered ? `${more ? "the newest " : ""}${number(traces.length)} found, ${number(held)} held` : more ? `the newest ${number(traces.length)} of ${number(held)}` : `${number(held)} ${held === 1 ? "trace" : "traces"}`;
-  if (!traces.length) return void fill(table, filtered && held ? [nothingMatches(), current.service && nothingYet(`traces of ${current.service}`, "traces", environment)] : nothingYet("traces", "traces", environment));
+  if (!traces.length) return void fill(table, isFiltered(current) && held ? nothingMatches() : nothingYet("traces", "traces", status, current.service));
   const longest = roundUp(Math.max(1, ...traces.map((t) => Number(t.durationNano))));
   let body = table.querySelector("tbody");
   if (!body) {
