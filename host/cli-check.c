@@ -29,6 +29,7 @@
 #define MAX_FILE            ((size_t)256 << 10)
 #define MAX_RESULT          ((size_t)16 << 20)
 #define STATION_PATIENCE_MS 30000 /* beyond `within` */
+#define SETTLE_NS           30000000
 #define SEEDS               1000000000u
 
 struct checking {
@@ -46,7 +47,9 @@ struct checking {
 	json_t *results;
 	size_t passed, failed;
 	bool driven;
-	json_int_t since;
+	bool has_host; /* one runs here, and may be asked */
+	bool flushed;  /* it has just sent what it had */
+	json_int_t since, until_unix_ns;
 	struct timespec begun;
 };
 
@@ -323,12 +326,12 @@ base_url(const json_t *plugin)
 	return best ? url_of(best) : NULL;
 }
 
-/* The status of the running host; NULL with *err when there is none. Owned. */
+/* Asks the running host to do something; NULL with *err when there is none. Owned. */
 static json_t *
-ask_status(const struct checking *c, struct otel_error *err)
+ask_host(const struct checking *c, const char *what, struct otel_error *err)
 {
 	struct cli_options options = { .command = "check", .file = c->conf };
-	json_t *answer = NULL, *status;
+	json_t *answer = NULL;
 	char *runtime;
 	int fd;
 
@@ -339,12 +342,20 @@ ask_status(const struct checking *c, struct otel_error *err)
 	free(runtime);
 	if (fd < 0)
 		return NULL;
-	if (host_control_ask(fd, json_pack("{s:s}", "do", "status"), &answer, err) < 0)
+	if (host_control_ask(fd, json_pack("{s:s}", "do", what), &answer, err) < 0)
 		answer = NULL;
 	close(fd);
-	status = json_incref(json_object_get(answer, "status"));
+	return answer;
+}
+
+/* Has the host send the telemetry that it holds back, so that it need not be waited for. */
+static void
+flush_host(struct checking *c)
+{
+	json_t *answer = c->has_host ? ask_host(c, "flush", NULL) : NULL;
+
+	c->flushed = json_is_true(json_object_get(answer, "ok"));
 	json_decref(answer);
-	return status;
 }
 
 /* The base URLs of all services, and c->url. 0, or the exit status after a sentence. */
@@ -352,9 +363,11 @@ static int
 find_services(struct checking *c, json_t *services)
 {
 	struct otel_error err = OTEL_ERROR_INIT;
-	json_t *status = ask_status(c, &err), *plugin;
+	json_t *answer = ask_host(c, "status", &err),
+	       *status = json_object_get(answer, "status"), *plugin;
 	size_t i;
 
+	c->has_host = status != NULL;
 	json_array_foreach(json_object_get(status, "plugins"), i, plugin)
 	{
 		const char *name = json_string_value(json_object_get(plugin, "name"));
@@ -371,10 +384,10 @@ find_services(struct checking *c, json_t *services)
 		                   (int)(strlen(c->station) -
 		                         (c->station[strlen(c->station) - 1] == '/')),
 		                   c->station);
-	json_decref(status);
+	json_decref(answer);
 	if (c->url)
 		return 0;
-	if (!status)
+	if (!c->has_host)
 		cli_fail("check", "%s (a station elsewhere is named by --station URL)",
 		         err.message);
 	else
@@ -411,6 +424,8 @@ station_file(const struct checking *c, bool begin)
 		json_object_set_new(file, "within", json_string(c->within));
 	if (c->driven && !begin)
 		json_object_set_new(file, "since", json_integer(c->since));
+	if (c->driven && !begin && c->flushed)
+		json_object_set_new(file, "until", json_integer(c->until_unix_ns));
 	if (c->n_only && !begin) {
 		expect = json_array();
 		json_array_foreach(json_object_get(file, "expect"), i, assertion)
@@ -430,7 +445,10 @@ ask_station(struct checking *c, bool begin, json_t **out)
 {
 	json_t *file = station_file(c, begin), *answer_json = NULL;
 	char *body = json_dumps(file, JSON_COMPACT),
-	     *url = xasprintf("%s/api/check%s", c->url, begin ? "?begin" : "");
+	     *url = xasprintf("%s/api/check%s", c->url,
+	                      !begin       ? ""
+	                      : c->flushed ? "?begin&fresh"
+	                                   : "?begin");
 	const char *within = json_string_value(json_object_get(file, "within"));
 	struct check_request request = { .method = "POST",
 		                         .url = url,
@@ -444,7 +462,7 @@ ask_station(struct checking *c, bool begin, json_t **out)
 
 	if (within)
 		(void)!vars_duration(within, &ns);
-	request.timeout_ms += begin ? 0 : (long)(ns / 1e6);
+	request.timeout_ms += (long)(ns / 1e6);
 	check_send(&request, &answer);
 	if (answer.text)
 		answer_json = json_loads(answer.text, 0, NULL);
@@ -488,7 +506,7 @@ seconds_since(const struct timespec *begun)
 static void
 print_line(const json_t *json)
 {
-	json_dumpf(json, stdout, JSON_COMPACT);
+	json_dumpf(json, stdout, JSON_COMPACT | JSON_REAL_PRECISION(10));
 	putchar('\n');
 	fflush(stdout);
 }
@@ -607,6 +625,20 @@ run_command(struct checking *c)
 	free(miss);
 }
 
+/* An answer may be here a moment before its request is told of: that is waited for, and then it is sent. */
+static void
+settle_host(struct checking *c)
+{
+	struct timespec moment = { 0, SETTLE_NS }, now;
+
+	if (!c->driven || !c->has_host || check_drive_interrupted())
+		return;
+	nanosleep(&moment, NULL);
+	clock_gettime(CLOCK_REALTIME, &now);
+	c->until_unix_ns = (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	flush_host(c);
+}
+
 /* That every --only is an id of the file. */
 static int
 check_only(const struct checking *c)
@@ -651,6 +683,8 @@ run(struct checking *c)
 	int status;
 
 	c->driven = check_plan_steps(&c->plan, "drive") != NULL || c->command;
+	if (c->driven)
+		flush_host(c);
 	status = ask_station(c, true, &answer);
 	if (status)
 		return status;
@@ -664,6 +698,7 @@ run(struct checking *c)
 	}
 	run_steps(c, "drive", true);
 	run_command(c);
+	settle_host(c);
 	if (!check_drive_interrupted())
 		status = ask_station(c, false, &answer);
 	if (check_drive_interrupted()) {

@@ -299,6 +299,8 @@ on_question(struct host_channel *channel, json_t *message, void *arg)
 	client->waiting++;
 	if (what && !strcmp(what, "status")) {
 		control_status(master, on_answer, question);
+	} else if (what && !strcmp(what, "flush")) {
+		control_flush(master, on_answer, question);
 	} else if (what && !strcmp(what, "reload") && plugin) {
 		control_reload(master, plugin, on_reload_answer, question);
 	} else if (what && !strcmp(what, "reload")) {
@@ -312,7 +314,7 @@ on_question(struct host_channel *channel, json_t *message, void *arg)
 		master_stop(master, "`cupola stop`");
 	} else {
 		refuse(on_answer, question,
-		       "expected status, reload, load or stop, found another request");
+		       "expected status, reload, load, flush or stop, found another request");
 	}
 }
 

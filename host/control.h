@@ -9,6 +9,7 @@
  *	                                  "error" when a part was refused; when the file has a mistake, "error"
  *	                                  and "problems":[LINE...] alone. change: reloaded, kept, loaded,
  *	                                  unloaded, refused, or words
+ *	{"do":"flush"}                    telemetry that waits is sent, metrics are collected: {"ok":true}
  *	{"do":"stop"}                     {"ok":true,"pid":n}; the connection ends when the host has ended
  *	{"do":"load","conf":{...}}        a plugin that is in no file, as long as the connection lives:
  *	                                  {"ok":true,"listen":["127.0.0.1:5000"],...}; then reload it by name

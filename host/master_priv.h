@@ -195,6 +195,8 @@ void control_unload(struct master *master, struct plugin *plugin, worker_answer 
 
 /* The host's status; `done` gets it once. */
 void control_status(struct master *master, worker_answer *done, void *arg);
+/* Has every process send the telemetry that it has; `done` gets {"ok":true} when all have, or have not in time. */
+void control_flush(struct master *master, worker_answer *done, void *arg);
 /* "127.0.0.1:5050", "otlp=127.0.0.1:4318": as they could be written in host.conf. Owned. */
 struct json_t *control_listen_array(const struct plugin *plugin);
 

@@ -13,6 +13,7 @@
 #include "memory.h"
 
 #define STATUS_TIMEOUT_MS 2000
+#define FLUSH_TIMEOUT_MS  5000
 
 extern const char host_version[];
 
@@ -185,4 +186,50 @@ control_status(struct master *master, worker_answer *done, void *arg)
 		}
 	if (--gather->waiting == 0)
 		gather_end(gather);
+}
+
+/* ---- flush ---- */
+
+struct flushing {
+	worker_answer *done;
+	void *arg;
+	int waiting;
+};
+
+static void
+flush_end(struct flushing *flushing)
+{
+	json_t *answer = json_pack("{s:b}", "ok", 1);
+
+	flushing->done(answer, flushing->arg);
+	json_decref(answer);
+	free(flushing);
+}
+
+/* A process that does not answer has nothing more to say. */
+static void
+on_worker_flushed(json_t *answer, void *arg)
+{
+	struct flushing *flushing = arg;
+
+	if (--flushing->waiting == 0)
+		flush_end(flushing);
+}
+
+void
+control_flush(struct master *master, worker_answer *done, void *arg)
+{
+	struct flushing *flushing = xcalloc(1, sizeof *flushing);
+	struct process *process;
+
+	*flushing = (struct flushing){ .done = done, .arg = arg, .waiting = 1 };
+	LIST_FOREACH (process, &master->processes, link)
+		if (process->worker && process->worker->ready) {
+			flushing->waiting++;
+			worker_ask(process->worker, json_pack("{s:s}", "do", "flush"),
+			           NULL, 0, FLUSH_TIMEOUT_MS, on_worker_flushed,
+			           flushing);
+		}
+	if (--flushing->waiting == 0)
+		flush_end(flushing);
 }

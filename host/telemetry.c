@@ -337,6 +337,20 @@ telemetry_stats(struct telemetry *telemetry, int signal, struct otel_pipeline_st
 	}
 }
 
+void
+telemetry_flush(struct telemetry *telemetry, int timeout_ms)
+{
+	for (struct outlet *outlet = telemetry->outlets; outlet; outlet = outlet->next) {
+		bool gone;
+
+		pthread_mutex_lock(&telemetry->lock);
+		gone = outlet->is_ended || telemetry->is_shut_down;
+		pthread_mutex_unlock(&telemetry->lock);
+		if (!gone)
+			(void)otel_pipeline_flush(outlet->pipeline, timeout_ms);
+	}
+}
+
 struct ending {
 	pthread_t thread;
 	struct otel_pipeline *pipeline;

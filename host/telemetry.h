@@ -115,6 +115,9 @@ void telemetry_each(struct telemetry *telemetry,
 void telemetry_stats(struct telemetry *telemetry, int signal,
                      struct otel_pipeline_stats *out);
 
+/* Sends what waits in all pipelines, and collects metrics once; each takes `timeout_ms` at most. Not [loop]. */
+void telemetry_flush(struct telemetry *telemetry, int timeout_ms);
+
 /* Exports what is queued and ends the pipelines within the deadline. Voices stay valid. Not [loop]. */
 void telemetry_shutdown(struct telemetry *telemetry, int timeout_ms);
 /* After all voices have been given back. NULL is fine. */

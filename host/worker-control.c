@@ -21,6 +21,7 @@
 #include "telemetry.h"
 #include "worker_priv.h"
 
+#define WORKER_FLUSH_MS 2000 /* for one receiver that does not answer */
 #define ASKING_LIMIT 64 /* questions to the master that may wait at once */
 
 /* ---- sending ---- */
@@ -330,16 +331,29 @@ do_status(struct worker *worker, void *arg)
 }
 
 static void
-start_status(struct worker *worker, json_int_t id)
+start_question(struct worker *worker, json_int_t id,
+               void (*fn)(struct worker *worker, void *arg))
 {
 	struct question *question = malloc(sizeof *question);
 
 	if (question)
 		question->id = id;
-	if (!question || worker_job(worker, do_status, question) < 0) {
+	if (!question || worker_job(worker, fn, question) < 0) {
 		free(question);
 		answer_error(worker, id, "out of memory");
 	}
+}
+
+/* ---- flush ---- */
+
+static void
+do_flush(struct worker *worker, void *arg)
+{
+	struct question *question = arg;
+
+	telemetry_flush(worker->telemetry, WORKER_FLUSH_MS);
+	worker_send(worker, json_pack("{s:I, s:b}", "id", question->id, "ok", 1));
+	free(question);
 }
 
 /* ---- asking the master ---- */
@@ -428,9 +442,11 @@ on_message(struct host_channel *channel, json_t *message, void *arg)
 	} else if (strcmp(what, "crash") == 0) {
 		on_crash_text(worker, message);
 	} else if (strcmp(what, "status") == 0) {
-		start_status(worker, id);
+		start_question(worker, id, do_status);
 	} else if (atomic_load(&worker->is_stopping)) {
 		answer_error(worker, id, "this process is stopping");
+	} else if (strcmp(what, "flush") == 0) {
+		start_question(worker, id, do_flush);
 	} else if (strcmp(what, "configure") == 0) {
 		do_configure(worker, message, id);
 	} else if (strcmp(what, "reload") == 0) {

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "check-miss.h"
+#include "check-series.h"
 #include "origin.h"
 #include "query.h"
 
@@ -146,7 +147,34 @@ write_results(struct run *run, struct buf *buf)
 	return r;
 }
 
-/* A reply in pieces: it has no deadline but the file's own, and ends when the client does. */
+static int
+run_begin(struct run *run, const struct check_file *file, uint64_t until_unix_ns)
+{
+	int r;
+
+	run->begun_ns = monotonic_ns();
+	r = check_judge_init(&run->judge, file, run->store, run->begun_ns, until_unix_ns);
+	run->judge.look.yield = let_others_run;
+	run->judge.look.arg = run;
+	run->judge.look.clock_ns = monotonic_ns;
+	return r;
+}
+
+/* The answer is a reply in pieces: it has no deadline but the file's own, and ends when the client does. */
+static int
+run_end(struct run *run, int r, struct buf *buf)
+{
+	if (r == 0 && buf->failed)
+		r = -ENOMEM;
+	if (r == 0)
+		r = svc_reply_write(run->req, buf->data, buf->len);
+	if (r == 0)
+		r = svc_reply_end(run->req);
+	buf_fini(buf);
+	check_judge_fini(&run->judge);
+	return r == -ECANCELED ? 0 : r;
+}
+
 static int
 judge(struct run *run, const struct check_file *file)
 {
@@ -155,22 +183,43 @@ judge(struct run *run, const struct check_file *file)
 
 	if (r < 0)
 		return r;
-	run->begun_ns = monotonic_ns();
-	r = check_judge_init(&run->judge, file, run->store, run->begun_ns, station_now());
-	run->judge.look.yield = let_others_run;
-	run->judge.look.arg = run;
-	run->judge.look.clock_ns = monotonic_ns;
+	r = run_begin(run, file,
+	              file->until_unix_ns ? file->until_unix_ns : station_now());
 	if (r == 0)
 		r = judge_until_decided(run);
 	if (r == 0)
 		r = write_results(run, &buf);
-	if (r == 0)
-		r = svc_reply_write(run->req, buf.data, buf.len);
-	if (r == 0)
-		r = svc_reply_end(run->req);
-	buf_fini(&buf);
-	check_judge_fini(&run->judge);
-	return r == -ECANCELED ? 0 : r;
+	return run_end(run, r, &buf);
+}
+
+/*
+ * Where telemetry begins to count. Counters are compared with where they stood, so their next report is
+ * awaited, unless they have just been told by who asks (`fresh`).
+ */
+static int
+begin(struct run *run, const struct check_file *file)
+{
+	uint64_t began_unix_ns = station_now(), deadline_ns;
+	struct buf buf = { 0 };
+	int r = svc_reply_begin(run->req, 200, "application/json");
+
+	if (r < 0)
+		return r;
+	r = run_begin(run, file, began_unix_ns);
+	run->judge.look.since = store_seq(run->store);
+	deadline_ns = run->begun_ns + (uint64_t)file->within_ns;
+	while (r == 0 && !svc_query(run->req, "fresh")) {
+		uint64_t seq = store_seq(run->store), now = monotonic_ns();
+
+		run->judge.look.slice_ns = now;
+		r = check_series_update(&run->judge.look);
+		if (r < 0 || now >= deadline_ns ||
+		    !check_judge_is_behind(&run->judge, began_unix_ns, station_now()))
+			break;
+		r = rest(run, seq, monotonic_ns() - now, deadline_ns, 1000);
+	}
+	buf_printf(&buf, "{\"since\":%" PRIu64 "}", store_seq(run->store));
+	return run_end(run, r, &buf);
 }
 
 /* ---- the request ---- */
@@ -179,13 +228,6 @@ static int
 reply_mistakes(struct svc_request *req, json_t *mistakes)
 {
 	return svc_reply_json(req, 400, json_pack("{s:o}", "mistakes", mistakes));
-}
-
-static int
-reply_begun(struct svc_request *req, const struct store *store)
-{
-	return svc_reply_json(req, 200,
-	                      json_pack("{s:I}", "since", (json_int_t)store_seq(store)));
 }
 
 static int
@@ -204,7 +246,7 @@ run_file(struct check_runs *runs, struct svc_request *req, const struct store *s
 		return svc_reply_text(req, 503, "too many checks run at once\n");
 	}
 	runs->n++;
-	r = judge(&run, file);
+	r = svc_query(req, "begin") ? begin(&run, file) : judge(&run, file);
 	runs->n--;
 	return r;
 }
@@ -231,10 +273,7 @@ check_handle(struct check_runs *runs, struct svc_request *req, const struct stor
 		return reply_mistakes(req, mistakes);
 	if (r < 0)
 		return svc_reply_text(req, 503, "the station is out of memory\n");
-	if (svc_query(req, "begin"))
-		r = reply_begun(req, store);
-	else
-		r = run_file(runs, req, store, arrived, file);
+	r = run_file(runs, req, store, arrived, file);
 	check_file_free(file);
 	return r;
 }

@@ -769,22 +769,21 @@ expand(struct check_reader *reader, const struct check_at *at, json_t *json,
 /* ---- the file ---- */
 
 static void
-read_since(struct check_reader *reader, const struct check_at *at, const json_t *json,
-           struct check_file *file)
+read_natural(struct check_reader *reader, const struct check_at *at, const json_t *json,
+             const char *expected, uint64_t *out)
 {
-	file->driven = true;
 	if (json_is_integer(json) && json_integer_value(json) >= 0)
-		file->since = (uint64_t)json_integer_value(json);
+		*out = (uint64_t)json_integer_value(json);
 	else
-		check_mistake(reader, at, "expected a number of arrival, found %s",
+		check_mistake(reader, at, "expected %s, found %s", expected,
 		              check_json_type(json));
 }
 
 static void
 read_file(struct check_reader *reader, json_t *json, struct check_file *file)
 {
-	static const char *const keys[] = { "title", "within", "settle", "expect",
-		                            "set",   "since",  "note",   NULL };
+	static const char *const keys[] = { "title", "within", "settle", "expect", "set",
+		                            "since", "until",  "note",   NULL };
 	const json_t *set = json_object_get(json, "set");
 	const char *key;
 	json_t *value, *expect;
@@ -802,7 +801,12 @@ read_file(struct check_reader *reader, json_t *json, struct check_file *file)
 			read_duration(reader, &at, value, CHECK_MAX_WITHIN_NS,
 			              &file->settle_ns);
 		} else if (!strcmp(key, "since")) {
-			read_since(reader, &at, value, file);
+			file->driven = true;
+			read_natural(reader, &at, value, "a number of arrival",
+			             &file->since);
+		} else if (!strcmp(key, "until")) {
+			read_natural(reader, &at, value, "Unix nanoseconds",
+			             &file->until_unix_ns);
 		} else if (!strcmp(key, "set")) {
 			(void)is_object(reader, &at, value);
 		} else if (!strcmp(key, "title")) {

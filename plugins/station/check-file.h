@@ -130,8 +130,9 @@ struct check_assertion {
 
 struct check_file {
 	double within_ns, settle_ns;
-	uint64_t since; /* the number of arrival after which telemetry counts */
-	bool driven;    /* it was given: something was done since then */
+	uint64_t since;         /* the number of arrival after which telemetry counts */
+	bool driven;            /* it was given: something was done since then */
+	uint64_t until_unix_ns; /* when that was over; 0: not said */
 	struct check_assertion *assertions;
 	size_t n;
 };

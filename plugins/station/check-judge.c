@@ -349,3 +349,45 @@ check_judge_is_decided(const struct check_judge *judge, uint64_t now_ns, int *ms
 		*ms = (int)(wait / 1000000u) + 1;
 	return decided;
 }
+
+/* ---- where series stand ---- */
+
+/* Whether an assertion of the file is about the series, by what does not change about it. */
+static bool
+is_asked_for(struct check_judge *judge, const struct check_series *series)
+{
+	for (size_t i = 0; i < judge->file->n; i++) {
+		const struct check_select *select = &judge->file->assertions[i].select;
+		bool fits = select->signal == CHECK_POINTS;
+
+		for (size_t k = 0; fits && k < select->n; k++) {
+			struct check_subject subject;
+
+			if (select->conditions[k].field->id > FIELD_METRIC)
+				break;
+			check_subject_series(&subject, series);
+			fits = check_condition(&judge->look, &select->conditions[k],
+			                       &subject) == CHECK_YES;
+		}
+		if (fits)
+			return true;
+	}
+	return false;
+}
+
+bool
+check_judge_is_behind(struct check_judge *judge, uint64_t unix_ns, uint64_t now_unix_ns)
+{
+	for (size_t i = 0; i < judge->look.n_series; i++) {
+		const struct check_series *series = judge->look.series[i];
+		uint64_t silent = now_unix_ns > series->time_unix_ns
+		                          ? now_unix_ns - series->time_unix_ns
+		                          : 0;
+
+		if (series->time_unix_ns < unix_ns &&
+		    (!series->gap_ns || silent < 2 * series->gap_ns + 1000000000u) &&
+		    is_asked_for(judge, series))
+			return true;
+	}
+	return false;
+}

@@ -56,6 +56,12 @@ OTEL_MUST_USE int check_judge_init(struct check_judge *judge,
                                    uint64_t now_unix_ns);
 void check_judge_fini(struct check_judge *judge);
 
+/*
+ * Whether a series that an assertion may select has yet to tell how it stood at that moment. One that has
+ * missed its own interval by far is not waited for.
+ */
+bool check_judge_is_behind(struct check_judge *judge, uint64_t unix_ns,
+                           uint64_t now_unix_ns);
 /* Looks at everything once and sets every state. 0, -ENOMEM, or what yield returned. */
 OTEL_MUST_USE int check_judge_evaluate(struct check_judge *judge, uint64_t now_ns);
 /* Whether nothing that comes can change the outcome; if not, in *ms how long it may take by itself. */

@@ -347,6 +347,8 @@ take_point(struct check_look *look, const struct store_item *item,
 		free(series->resource_json);
 		series->resource_json = json;
 	}
+	if (series->begun && point->time_unix_ns > series->time_unix_ns)
+		series->gap_ns = point->time_unix_ns - series->time_unix_ns;
 	series->begun = true;
 	series->value = point->value;
 	series->sum = point->sum;

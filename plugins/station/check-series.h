@@ -24,12 +24,13 @@ struct check_series {
 	size_t key_len;
 	char *service, *resource_json, *scope_json; /* owned */
 	uint64_t owner_serial;
-	struct check_report *report;   /* the newest */
-	size_t point;                  /* which of its points */
-	bool reported;                 /* since the look's number */
-	bool begun;                    /* has a value to compare the next one with */
-	double value, sum;             /* of the newest point */
-	uint64_t time_unix_ns;         /* the same */
+	struct check_report *report; /* the newest */
+	size_t point;                /* which of its points */
+	bool reported;               /* since the look's number */
+	bool begun;                  /* has a value to compare the next one with */
+	double value, sum;           /* of the newest point */
+	uint64_t time_unix_ns;       /* the same */
+	uint64_t gap_ns; /* from the point before to it; 0 while there is one only */
 	double increase, sum_increase; /* since the look's number */
 };
 
