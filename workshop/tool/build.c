@@ -286,12 +286,59 @@ build_recorded(const struct tool *tool)
 	return json;
 }
 
+/* Takes `all`. */
+static void
+write_record(const struct tool *tool, json_t *all)
+{
+	char *path = record_path(tool), *text = json_dumps(all, JSON_INDENT(2));
+
+	if (text)
+		(void)file_write(path, text, strlen(text),
+		                 0644); /* the next build tries again */
+	free(text);
+	free(path);
+	json_decref(all);
+}
+
+uint64_t
+build_conf_hash(const struct tool *tool)
+{
+	char *conf = tool_conf(tool);
+	uint64_t hash = hash_file(HASH_START, conf);
+
+	free(conf);
+	return hash;
+}
+
+void
+build_record_conf(const struct tool *tool, uint64_t hash)
+{
+	json_t *all = build_recorded(tool);
+	char digits[24];
+
+	if (!all)
+		all = json_pack("{s:{}}", "units");
+	snprintf(digits, sizeof digits, "%016" PRIx64, hash);
+	json_object_set_new(all, "conf", json_string(digits));
+	write_record(tool, all);
+}
+
+bool
+build_conf_is_taken(const struct tool *tool, const json_t *recorded)
+{
+	const char *taken = json_string_value(json_object_get(recorded, "conf"));
+	char digits[24];
+
+	snprintf(digits, sizeof digits, "%016" PRIx64, build_conf_hash(tool));
+	return !taken || !strcmp(taken, digits);
+}
+
 void
 build_record(const struct tool *tool, const struct build *build, uint64_t hash,
              int generation, double seconds)
 {
 	json_t *all = build_recorded(tool), *errors = json_array();
-	char *path = record_path(tool), digits[24], *text;
+	char digits[24];
 
 	if (!all)
 		all = json_pack("{s:{}}", "units");
@@ -308,13 +355,7 @@ build_record(const struct tool *tool, const struct build *build, uint64_t hash,
 	                              (int)build->n_warnings, "at",
 	                              (json_int_t)time(NULL), "hash", digits,
 	                              "generation", generation, "seconds", seconds));
-	text = json_dumps(all, JSON_INDENT(2));
-	if (text)
-		(void)file_write(path, text, strlen(text),
-		                 0644); /* the next build tries again */
-	free(text);
-	free(path);
-	json_decref(all);
+	write_record(tool, all);
 }
 
 json_t *

@@ -54,6 +54,11 @@ bool build_is_source(const char *name);
 /* Remembers what came of a build; generation 0: it was not loaded. */
 void build_record(const struct tool *tool, const struct build *build, uint64_t hash,
                   int generation, double seconds);
+/* The same of host.conf, and that a session has dealt with it as it was then. */
+uint64_t build_conf_hash(const struct tool *tool);
+void build_record_conf(const struct tool *tool, uint64_t hash);
+/* Whether host.conf is as it was then; so it is when nothing was remembered. */
+bool build_conf_is_taken(const struct tool *tool, const struct json_t *recorded);
 /* What is remembered; owned, NULL when nothing. */
 struct json_t *build_recorded(const struct tool *tool);
 /* The part that says what is wrong now, or was built last; borrowed from it, NULL when nothing. */

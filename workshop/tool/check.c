@@ -47,7 +47,7 @@ is_built(const struct tool *tool, const json_t *recorded, const char *unit)
 	return !hash || !strcmp(hash, digits);
 }
 
-/* Gives a session that runs the time to build what was saved a moment ago. Owned. */
+/* Gives a session that runs the time to build and put in force what was saved a moment ago. Owned. */
 static json_t *
 await_builds(const struct tool *tool)
 {
@@ -55,7 +55,7 @@ await_builds(const struct tool *tool)
 
 	for (;;) {
 		json_t *recorded = build_recorded(tool);
-		bool all = true;
+		bool all = build_conf_is_taken(tool, recorded);
 
 		for (size_t i = 0; tool->course->services[i]; i++)
 			all &= is_built(tool, recorded, tool->course->services[i]);
@@ -88,9 +88,9 @@ say_errors(const char *unit, const json_t *errors)
 }
 
 static void
-say_what_runs(const struct tool *tool, const json_t *status)
+say_what_runs(const struct tool *tool)
 {
-	json_t *recorded = await_builds(tool);
+	json_t *recorded = await_builds(tool), *status = running_status(tool);
 
 	for (size_t i = 0; !tool->json && tool->course->services[i]; i++) {
 		const char *name = tool->course->services[i];
@@ -113,6 +113,7 @@ say_what_runs(const struct tool *tool, const json_t *status)
 			       name, runs, (int)built);
 	}
 	json_decref(recorded);
+	json_decref(status);
 }
 
 /* ---- running the checks ---- */
@@ -410,7 +411,7 @@ cmd_check(struct tool *tool)
 			"nothing runs here; `cupola workshop` in another terminal starts it");
 		result = EXIT_UNCHECKED;
 	} else {
-		say_what_runs(tool, status);
+		say_what_runs(tool);
 		result = check_each(tool, wanted);
 		if (!tool->json && result == EXIT_SUCCESS)
 			progress_say_next(tool, status);

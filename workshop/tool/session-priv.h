@@ -38,6 +38,7 @@ struct session {
 	bool check_again;
 	bool adopt;    /* the next status has other generations, and that is our doing */
 	uint64_t hash; /* of what is being built */
+	uint64_t conf_hash; /* of the host.conf that is being put in force */
 	long long began_ms; /* when what is being built was saved */
 	long long ask_ms;   /* when to ask for the next status */
 	unsigned reloads,

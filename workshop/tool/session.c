@@ -277,6 +277,14 @@ say_changes(const char *text)
 	}
 }
 
+/* In force or refused: a check need not wait any more. */
+static void
+end_conf(struct session *session)
+{
+	session->conf_busy = false;
+	build_record_conf(session->tool, session->conf_hash);
+}
+
 static void
 on_conf_reloaded(struct job *job, void *arg)
 {
@@ -284,7 +292,7 @@ on_conf_reloaded(struct job *job, void *arg)
 	char *why = job_sentence(job);
 
 	session->reloads++;
-	session->conf_busy = false;
+	end_conf(session);
 	session->adopt = true; /* each service has another generation of the same code */
 	if (job->status == 0) {
 		say_in(GREEN, "host.conf: in force after %.1f s",
@@ -306,7 +314,7 @@ on_conf_checked(struct job *job, void *arg)
 		run_cupola(session, "reload", NULL, on_conf_reloaded);
 		return;
 	}
-	session->conf_busy = false;
+	end_conf(session);
 	say_in(RED, "host.conf: has a mistake; what was before stays in force");
 	for (const char *line = job->text[1]; *line;
 	     line += strcspn(line, "\n"), line += *line == '\n')
@@ -318,7 +326,9 @@ static void
 take_conf(struct session *session)
 {
 	session->conf_changed = false;
+	session->conf_hash = build_conf_hash(session->tool);
 	if (!reloads_by_itself(session)) {
+		end_conf(session);
 		say("host.conf: saved. Now `cupola reload` (Tour)");
 		return;
 	}
@@ -626,8 +636,10 @@ session_run(struct session *session, const json_t *status)
 	struct job *job;
 
 	add_units(session, status);
-	if (session->lock >= 0)
+	if (session->lock >= 0) {
 		session->watcher = watcher_new(session->tool);
+		build_record_conf(session->tool, build_conf_hash(session->tool));
+	}
 	check_soon(session);
 	while (!session->ended) {
 		take_saves(session);

@@ -33,15 +33,8 @@ struct watcher {
 static uint64_t
 hash_unit(const struct tool *tool, const char *name)
 {
-	char *conf;
-	uint64_t hash;
-
-	if (strcmp(name, "host.conf") != 0)
-		return build_hash(tool, name);
-	conf = tool_conf(tool);
-	hash = hash_file(HASH_START, conf);
-	free(conf);
-	return hash;
+	return strcmp(name, "host.conf") != 0 ? build_hash(tool, name)
+	                                      : build_conf_hash(tool);
 }
 
 static void
