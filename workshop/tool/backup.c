@@ -303,10 +303,7 @@ apply(const struct change *change, struct otel_error *err)
 	int r = change->from ? rename(change->beside, change->to) : unlink(change->to);
 
 	if (r < 0 && !(errno == ENOENT && !change->from))
-		return otel_error_set(
-			err, -errno,
-			"%s: %s; `cupola workshop undo` brings everything back",
-			change->to, strerror(errno));
+		return otel_error_set(err, -errno, "%s: %s", change->to, strerror(errno));
 	return 0;
 }
 

@@ -151,7 +151,8 @@ print_text(enum verdict verdict, const struct finding *found)
 	static const enum colour colours[] = { GREEN, YELLOW, RED };
 	static const char *const words[] = { "ok  ", "note", "BAD " };
 
-	say("%s%s%s  %s", colour(colours[verdict]), words[verdict], colour_off(), found->say);
+	say("%s%s%s  %s", colour(colours[verdict]), words[verdict], colour_off(),
+	    found->say);
 	if (verdict != FINE && *found->fix)
 		say("      %s%s%s", colour(BOLD), found->fix, colour_off());
 }

@@ -184,8 +184,11 @@ dir_make(const char *path)
 	for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
 		if (slash)
 			*slash = '\0';
-		if (mkdir(copy, 0777) < 0 && errno != EEXIST && stat(copy, &st) < 0)
+		if (mkdir(copy, 0777) < 0) {
 			r = -errno;
+			if (r == -EEXIST || stat(copy, &st) == 0) /* it was there, and need not be ours */
+				r = 0;
+		}
 		if (!slash || r < 0)
 			break;
 		*slash = '/';

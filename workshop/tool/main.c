@@ -72,6 +72,8 @@ static const struct command commands[] = { /* in the order in which a learner me
 	  "make the ISS position, or the places, fail; `none` mends them\n" },
 	{ "memcheck", cmd_memcheck, true, false, 1, "memcheck [SERVICE]",
 	  "build a service with the sanitizers and try it: for what does not crash\n" },
+	{ "copy", cmd_copy, false, false, 0, "copy",
+	  "make the working copy, and start nothing\n" },
 	{ "stop", cmd_stop, true, false, 0, "stop",
 	  "stop what runs, wherever it was started\n" },
 	{ NULL },

@@ -48,51 +48,78 @@ argument(const struct backup *backup)
 	return text ? text : "";
 }
 
-/* ---- after it ---- */
+/* ---- an operation ---- */
 
-static void
-say_after(const struct tool *tool, size_t changed)
+struct operation {
+	struct tool *tool;
+	struct state state;
+	struct backup backup;
+	size_t changed; /* files that were replaced */
+	struct otel_error err;
+};
+
+/* Takes the lock and makes the backup. */
+static int
+begin(struct operation *op, struct tool *tool, const char *name, const char *text,
+      int back)
 {
-	if (!changed)
-		say("Your files were like that already.");
-	else if (session_builds(tool))
-		say("The session that runs builds and reloads them now.");
-	progress_say_next(tool, NULL);
+	int r;
+
+	*op = (struct operation){ .tool = tool, .err = OTEL_ERROR_INIT };
+	r = state_open(tool, true, &op->state, &op->err);
+	return r < 0 ? r
+	             : backup_make(tool, &op->state, name, text, back, &op->backup,
+	                           &op->err);
 }
 
-/* Writes a stage over the learner's files, with everything that belongs to it. */
+static void
+say_after(const struct operation *op)
+{
+	if (!op->changed)
+		say("Your files were like that already.");
+	else if (session_builds(op->tool))
+		say("The session that runs builds and reloads them now.");
+	progress_say_next(op->tool, NULL);
+}
+
+/* Saves the state and notes the backup as finished. The exit status, after a sentence on failure. */
+static int
+end(struct operation *op, int r)
+{
+	if (!r)
+		r = state_save(&op->state, &op->err);
+	if (!r)
+		r = backup_finish(&op->backup, &op->err);
+	if (r < 0 && !op->changed)
+		backup_abandon(&op->backup);
+	state_close(&op->state);
+	if (!r)
+		say_after(op);
+	else
+		tool_fail(op->tool, "%s%s", op->err.message,
+		          op->changed ? "; `cupola workshop undo` brings your files back"
+		                      : "");
+	backup_fini(&op->backup);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Writes a stage over the learner's files; `move_to` is where the learner then is, -1: where they were. */
 static int
 replace(struct tool *tool, const char *name, const char *text, const char *stage,
         const char *const *only, int move_to)
 {
-	struct otel_error err = OTEL_ERROR_INIT;
-	struct backup backup = { 0 };
-	struct state state;
-	size_t changed = 0;
-	int r = state_open(tool, true, &state, &err);
+	struct operation op;
+	int r = begin(&op, tool, name, text, 0);
 
-	if (r < 0)
-		return tool_fail(tool, "%s", err.message);
-	r = backup_make(tool, &state, name, text, 0, &backup, &err);
 	if (!r)
-		r = backup_write_stage(tool, stage, only, &changed, &err);
-	if (!r && move_to >= 0) {
-		state_move(&state, tool->course, (size_t)move_to);
-		r = state_save(&state, &err);
-	}
+		r = backup_write_stage(tool, stage, only, &op.changed, &op.err);
+	if (!r && move_to >= 0)
+		state_move(&op.state, tool->course, (size_t)move_to);
 	if (!r)
-		r = backup_finish(&backup, &err);
-	if (r < 0 && !changed)
-		backup_abandon(&backup);
-	state_close(&state);
-	if (!r) {
 		say("%zu file%s written; what you had is in .workshop/backups/%s, `cupola workshop undo` "
 		    "brings it back",
-		    changed, changed == 1 ? "" : "s", backup.name);
-		say_after(tool, changed);
-	}
-	backup_fini(&backup);
-	return r < 0 ? tool_fail(tool, "%s", err.message) : EXIT_SUCCESS;
+		    op.changed, op.changed == 1 ? "" : "s", op.backup.name);
+	return end(&op, r);
 }
 
 /* ---- catch-up, reset ---- */
@@ -216,35 +243,20 @@ find_redo(const struct backup *list, size_t n)
 static int
 restore(struct tool *tool, const char *name, const struct backup *from)
 {
-	struct otel_error err = OTEL_ERROR_INIT;
-	struct backup backup = { 0 };
-	struct state state;
-	size_t changed = 0;
-	int r = state_open(tool, true, &state, &err);
+	struct operation op;
+	int r = begin(&op, tool, name, from->name, from->number);
 
-	if (r < 0)
-		return tool_fail(tool, "%s", err.message);
-	r = backup_make(tool, &state, name, from->name, from->number, &backup, &err);
 	if (!r)
-		r = backup_restore(tool, from, &changed, &err);
+		r = backup_restore(tool, from, &op.changed, &op.err);
 	if (!r && json_is_object(json_object_get(from->manifest, "state"))) {
-		json_decref(state.json);
-		state.json = json_deep_copy(json_object_get(from->manifest, "state"));
-		r = state_save(&state, &err);
+		json_decref(op.state.json);
+		op.state.json = json_deep_copy(json_object_get(from->manifest, "state"));
 	}
 	if (!r)
-		r = backup_finish(&backup, &err);
-	if (r < 0 && !changed)
-		backup_abandon(&backup);
-	state_close(&state);
-	if (!r) {
 		say("%zu file%s as before `%s%s%s`; what they were is in .workshop/backups/%s",
-		    changed, changed == 1 ? "" : "s", what(from),
-		    *argument(from) ? " " : "", argument(from), backup.name);
-		say_after(tool, changed);
-	}
-	backup_fini(&backup);
-	return r < 0 ? tool_fail(tool, "%s", err.message) : EXIT_SUCCESS;
+		    op.changed, op.changed == 1 ? "" : "s", what(from),
+		    *argument(from) ? " " : "", argument(from), op.backup.name);
+	return end(&op, r);
 }
 
 static void

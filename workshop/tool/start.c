@@ -266,6 +266,17 @@ cmd_start(struct tool *tool)
 }
 
 int
+cmd_copy(struct tool *tool)
+{
+	struct otel_error err = OTEL_ERROR_INIT;
+
+	if (find_or_make_copy(tool, &err) < 0)
+		return tool_fail(tool, "%s", err.message);
+	say("%s", tool->dir);
+	return EXIT_SUCCESS;
+}
+
+int
 cmd_watch(struct tool *tool)
 {
 	return run(tool, true);

@@ -90,9 +90,7 @@ state_save(struct state *state, struct otel_error *err)
 	int r = text ? file_write(state->path, text, strlen(text), 0644) : -ENOMEM;
 
 	free(text);
-	return r < 0 ? otel_error_set(err, r, "%s: %s; nothing has changed", state->path,
-	                              strerror(-r))
-	             : 0;
+	return r < 0 ? otel_error_set(err, r, "%s: %s", state->path, strerror(-r)) : 0;
 }
 
 void

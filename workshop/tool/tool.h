@@ -45,6 +45,7 @@ int tool_fail(const struct tool *tool, const char *fmt, ...);
 char *tool_conf(const struct tool *tool);
 
 int cmd_start(struct tool *tool);
+int cmd_copy(struct tool *tool);
 int cmd_doctor(struct tool *tool);
 int cmd_list(struct tool *tool);
 int cmd_next(struct tool *tool);
