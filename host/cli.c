@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "conf.h"
@@ -20,6 +21,9 @@
 #include "paths.h"
 #include "runtime-dir.h"
 #include "suggest.h"
+
+#define OWN_FRAMES  6 /* of a crash, in `status`; its log has all */
+#define GROWTH_TOLD (32 << 20)
 
 /* ---- options ---- */
 
@@ -401,6 +405,63 @@ print_plugin(const json_t *plugin)
 	putchar('\n');
 }
 
+/* What it was, where, in which span, and what to do. */
+static void
+print_trouble(const json_t *plugin, const json_t *trouble, const char *kind)
+{
+	const json_t *frame;
+	time_t at = (time_t)json_number_value(json_object_get(trouble, "at"));
+	char when[32] = "";
+	struct tm tm;
+	size_t i, shown = 0;
+
+	if (!json_is_object(trouble))
+		return;
+	if (localtime_r(&at, &tm))
+		strftime(when, sizeof when, "%H:%M:%S", &tm);
+	printf("\n%s, %s at %s, generation %lld: %s\n", text_of(plugin, "name"), kind,
+	       when, number_of(trouble, "generation"), text_of(trouble, "text"));
+	json_array_foreach(json_object_get(trouble, "frames"), i, frame)
+	{
+		if (!json_is_true(json_object_get(frame, "own")) || shown == OWN_FRAMES)
+			continue;
+		printf("    %s%s at %s:%lld\n", shown++ ? "called by " : "",
+		       text_of(frame, "function"), text_of(frame, "file"),
+		       number_of(frame, "line"));
+	}
+	printf("    %s\n", text_of(trouble, "hint"));
+}
+
+static void
+print_troubles(const json_t *plugin)
+{
+	const char *failed = text_of(plugin, "failed");
+
+	print_trouble(plugin, json_object_get(plugin, "crash"), "crashed");
+	print_trouble(plugin, json_object_get(plugin, "warning"), "warning");
+	if (*failed)
+		printf("\n%s answers 503: %s\n", text_of(plugin, "name"), failed);
+}
+
+/* A leak is nothing that a host can see; that a process has grown is. */
+static void
+print_growth(const json_t *status)
+{
+	const json_t *process;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "processes"), i, process)
+	{
+		long long rss = number_of(process, "rss"),
+			  ready = number_of(process, "rss_ready");
+
+		if (ready && rss > ready + GROWTH_TOLD)
+			printf("\nprocess %s has %.0f MiB, %.0f more than when it was ready\n",
+			       text_of(process, "name"), (double)rss / 1048576,
+			       (double)(rss - ready) / 1048576);
+	}
+}
+
 static void
 print_status(const json_t *status)
 {
@@ -413,18 +474,8 @@ print_status(const json_t *status)
 	printf("%-22s %-10s %4s %9s %9s  %-10s %7s %8s  %s\n", "PLUGIN", "STATE", "GEN",
 	       "REQUESTS", "IN FLIGHT", "PROCESS", "PID", "RESTARTS", "LISTENS ON");
 	json_array_foreach(plugins, i, plugin) print_plugin(plugin);
-	json_array_foreach(plugins, i, plugin)
-	{
-		const char *failed = text_of(plugin, "failed"),
-			   *crash = text_of(plugin, "last_crash");
-
-		if (*failed)
-			printf("\n%s answers 503: %s\n", text_of(plugin, "name"), failed);
-		if (*crash)
-			printf("\n%s, last crash: %s", text_of(plugin, "name"), crash);
-		if (*crash && crash[strlen(crash) - 1] != '\n')
-			putchar('\n');
-	}
+	json_array_foreach(plugins, i, plugin) print_troubles(plugin);
+	print_growth(status);
 }
 
 int

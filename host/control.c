@@ -22,6 +22,7 @@
 #include "memory.h"
 
 #define RELOAD_TIMEOUT_MS 120000
+#define DELAY_LIMIT_S     15 /* of a reload that waits for its process */
 
 struct client {
 	LIST_ENTRY(client) link;
@@ -65,6 +66,65 @@ control_reload_as(struct master *master, struct plugin *plugin,
 	           NULL, 0, RELOAD_TIMEOUT_MS, done, arg);
 }
 
+/* ---- reloads that wait for their process ---- */
+
+struct delayed {
+	LIST_ENTRY(delayed) link;
+	char *plugin;
+	worker_answer *done;
+	void *arg;
+	struct event *limit;
+};
+
+static void
+delayed_end(struct delayed *delayed, struct master *master, const char *why)
+{
+	char text[256];
+
+	LIST_REMOVE(delayed, link);
+	event_free(delayed->limit);
+	if (why) {
+		snprintf(text, sizeof text, "plugin %s: %s", delayed->plugin, why);
+		refuse(delayed->done, delayed->arg, text);
+	} else {
+		control_reload(master, delayed->plugin, delayed->done, delayed->arg);
+	}
+	free(delayed->plugin);
+	free(delayed);
+}
+
+static void
+on_delay_over(evutil_socket_t fd, short what, void *arg)
+{
+	delayed_end(arg, NULL, "its process does not start; the host's log says why");
+}
+
+static void
+delay(struct plugin *plugin, worker_answer *done, void *arg)
+{
+	struct process *process = plugin->process;
+	struct delayed *delayed = xcalloc(1, sizeof *delayed);
+	struct timeval limit = { DELAY_LIMIT_S, 0 };
+
+	delayed->plugin = xstrdup(plugin->name);
+	delayed->done = done;
+	delayed->arg = arg;
+	delayed->limit = event_new(process->master->base, -1, 0, on_delay_over, delayed);
+	event_add(delayed->limit, &limit);
+	LIST_INSERT_HEAD(&process->delayed, delayed, link);
+	process_hurry(process);
+}
+
+void
+control_reload_delayed(struct process *process, const char *why)
+{
+	struct delayed *delayed;
+
+	while ((delayed = LIST_FIRST(&process->delayed)) &&
+	       (why || (process->worker && process->worker->ready)))
+		delayed_end(delayed, process->master, why);
+}
+
 void
 control_reload(struct master *master, const char *name, worker_answer *done, void *arg)
 {
@@ -79,10 +139,7 @@ control_reload(struct master *master, const char *name, worker_answer *done, voi
 			name);
 		refuse(done, arg, why);
 	} else if (!worker || !worker->ready) {
-		snprintf(why, sizeof why,
-		         "plugin %s: its process %s is starting; try again in a moment",
-		         name, plugin->process->name);
-		refuse(done, arg, why);
+		delay(plugin, done, arg);
 	} else {
 		control_reload_as(master, plugin, &(struct reload_as){ false, false },
 		                  done, arg);

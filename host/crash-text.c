@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,30 +39,34 @@ start_helper(int in, int out, const char *program)
 	return r == 0 ? pid : -1;
 }
 
-void
-crash_text(int fd, const char *program, char *text, size_t size)
+json_t *
+crash_explain(int fd, const char *program)
 {
 	struct worker_crash record;
+	json_t *json = NULL;
 	int out[2], status;
-	size_t len = 0;
-	ssize_t n;
 	pid_t pid;
 
-	text[0] = '\0';
 	if (pread(fd, &record, sizeof record, 0) != sizeof record ||
 	    record.magic != WORKER_CRASH_MAGIC || lseek(fd, 0, SEEK_SET) < 0 ||
 	    pipe2(out, O_CLOEXEC) < 0)
-		return;
+		return NULL;
 	pid = start_helper(fd, out[1], program);
 	close(out[1]);
-	while (pid > 0 && len + 1 < size) {
-		n = read(out[0], text + len, size - 1 - len);
-		if (n == 0 || (n < 0 && errno != EINTR))
-			break;
-		len += n > 0 ? (size_t)n : 0;
-	}
-	text[len] = '\0';
+	if (pid > 0)
+		json = json_loadfd(out[0], 0, NULL);
 	close(out[0]);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	return json;
+}
+
+void
+crash_text(int fd, const char *program, char *text, size_t size)
+{
+	json_t *json = crash_explain(fd, program);
+	const char *log = json_string_value(json_object_get(json, "log"));
+
+	snprintf(text, size, "%s", log ? log : "");
+	json_decref(json);
 }

@@ -11,6 +11,11 @@
 
 #include <stddef.h>
 
+struct json_t;
+
+/* The same, whole: what the helper says (symbolise.h), owned; NULL when there is no record or it fails. Not [loop]. */
+struct json_t *crash_explain(int fd, const char *program);
+
 /*
  * Reads the record in `fd` (a memfd as crash_write() leaves it) and waits for the helper; "" when there is none or
  * it fails. `program` NULL: this program. Not [loop].

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crash.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
@@ -12,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/ucontext.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "current.h"
@@ -24,7 +26,8 @@
  *
  * Memory is read by writing it to a scratch file, which fails with EFAULT where a load would be the next
  * crash. Code without frame pointers (libc's) leaves no chain: there the stack is searched for the first
- * address that lies in code of ours, and the chain goes on from what the register says, when that is above.
+ * address that lies in code of ours, and the chain goes on from what the register says, when that is a frame
+ * above, or else from the next two words that look like one.
  */
 
 #define ALTERNATE_STACK (64u << 10)
@@ -40,7 +43,17 @@ struct code { /* written by one thread at a time, read by a handler at any momen
 static struct code codes[MAX_CODE];
 static pthread_mutex_t codes_lock = PTHREAD_MUTEX_INITIALIZER;
 static int crash_fd = -1, scratch_fd = -1;
+static pid_t crash_pid; /* a child of a service's fork() is none of ours */
 static atomic_uint_least64_t stalled_ms;
+static atomic_bool stalled_waiting;
+static atomic_flag crashing = ATOMIC_FLAG_INIT;
+
+/* The C library's last words, as in its assert.c and malloc.c; for debuggers, and private by name. */
+struct abort_message {
+	unsigned int size;
+	char text[];
+};
+static struct abort_message **abort_message; /* NULL: there is no such thing */
 
 /*
  * One thread asks, one other answers, and a late answer must harm nobody:
@@ -193,6 +206,28 @@ add_caller_of_leaf(struct worker_crash *record, uintptr_t link, uintptr_t fp)
 		add_frame(record, link);
 }
 
+static bool
+is_frame(uintptr_t fp, uintptr_t sp)
+{
+	uintptr_t frame[2];
+
+	return fp >= sp && fp - sp <= MAX_FRAME && peek(fp, frame, sizeof frame) &&
+	       is_known_code(frame[1]) && follows_call(frame[1]);
+}
+
+/* The first place above `sp` that holds a pointer further up the stack and then a return address; 0: none. */
+static uintptr_t
+search_frame(uintptr_t sp)
+{
+	uintptr_t up;
+
+	for (uintptr_t at = sp; at < sp + MAX_SEARCH * sizeof at; at += sizeof at)
+		if (peek(at, &up, sizeof up) && up > at && up - at <= MAX_FRAME &&
+		    is_frame(at, sp))
+			return at;
+	return 0;
+}
+
 static void
 walk(struct worker_crash *record, uintptr_t pc, uintptr_t sp, uintptr_t fp,
      uintptr_t link)
@@ -206,6 +241,8 @@ walk(struct worker_crash *record, uintptr_t pc, uintptr_t sp, uintptr_t fp,
 		sp = search_stack(sp, &address);
 		if (sp)
 			add_frame(record, address);
+		if (sp && !is_frame(fp, sp))
+			fp = search_frame(sp + sizeof address);
 	}
 	while (record->n_frames < WORKER_CRASH_FRAMES) {
 		if (fp < sp || fp - sp > MAX_FRAME || !peek(fp, frame, sizeof frame) ||
@@ -267,8 +304,13 @@ fill(struct worker_crash *record, int signo, const siginfo_t *info, const void *
 	                      host_fiber_is_overflow((const void *)record->address);
 	record->unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	record->stalled_ms = signo == SIGABRT ? atomic_load(&stalled_ms) : 0;
+	record->is_waiting = record->stalled_ms && atomic_load(&stalled_waiting);
+	if (signo == SIGABRT && !record->stalled_ms && abort_message && *abort_message)
+		copy_text(record->message, sizeof record->message,
+		          (*abort_message)->text);
 	if (current) {
 		copy_text(record->plugin, sizeof record->plugin, current->plugin);
+		copy_text(record->doing, sizeof record->doing, current->doing);
 		record->generation = current->generation;
 	}
 	walk_context(record, context);
@@ -278,12 +320,14 @@ fill(struct worker_crash *record, int signo, const siginfo_t *info, const void *
 static void
 fill_span(struct worker_crash *record)
 {
-	const struct otel_span_context *span = otel_span_context(otel_span_current());
+	const struct otel_span *current = otel_span_current();
+	const struct otel_span_context *span = otel_span_context(current);
 
 	if (!otel_span_context_is_valid(span))
 		return;
 	otel_trace_id_format(span->trace_id, record->trace_id);
 	otel_span_id_format(span->span_id, record->span_id);
+	copy_text(record->span, sizeof record->span, otel_span_name(current));
 }
 
 void
@@ -307,21 +351,47 @@ crash_write(int fd, const struct worker_crash *record)
 /* ---- signals ---- */
 
 static void
+write_down(struct worker_crash *record)
+{
+	crash_write(crash_fd, record);
+	fill_span(record);
+	if (record->trace_id[0])
+		(void)!pwrite(crash_fd, record, sizeof *record, 0);
+}
+
+static void
 on_crash(int signo, siginfo_t *info, void *context)
 {
-	static atomic_flag crashing = ATOMIC_FLAG_INIT;
 	static struct worker_crash record;
 
 	while (atomic_flag_test_and_set(&crashing))
 		pause(); /* another thread is writing and will end us all */
-	fill(&record, signo, info, context);
-	crash_write(crash_fd, &record);
-	fill_span(&record);
-	if (record.trace_id[0])
-		(void)!pwrite(crash_fd, &record, sizeof record, 0);
+	if (getpid() == crash_pid) {
+		fill(&record, signo, info, context);
+		write_down(&record);
+	}
 	/* It is blocked while this handler runs and takes its default course as soon as it returns. */
 	signal(signo, SIG_DFL);
 	raise(signo);
+}
+
+void
+crash_exit(int status)
+{
+	static struct worker_crash record;
+	const siginfo_t none = { .si_code = 0 };
+	ucontext_t here;
+
+	if (!host_current || crash_fd < 0 || getpid() != crash_pid)
+		return;
+	while (atomic_flag_test_and_set(&crashing))
+		pause();
+	getcontext(&here);
+	fill(&record, 0, &none, &here);
+	record.is_exit = 1;
+	record.exit_status = status;
+	write_down(&record);
+	syscall(SYS_exit_group, status);
 }
 
 static int
@@ -338,6 +408,7 @@ on_sample(int signo, siginfo_t *info, void *context)
 	if (atomic_compare_exchange_strong(&sample.state, &asked, ANSWERING)) {
 		if (pthread_equal(sample.thread, pthread_self())) {
 			fill(&sample.record, 0, info, context);
+			fill_span(&sample.record);
 			atomic_store(&sample.state, IDLE);
 			sem_post(&sample.done);
 		} else { /* a signal of an earlier question, to another thread */
@@ -357,6 +428,8 @@ crash_setup(int fd, struct otel_error *err)
 		                   .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
 
 	crash_fd = fd;
+	crash_pid = getpid();
+	abort_message = dlvsym(RTLD_DEFAULT, "__abort_msg", "GLIBC_PRIVATE");
 	scratch_fd = memfd_create("cupola-crash", MFD_CLOEXEC);
 	if (scratch_fd < 0)
 		return otel_error_set(err, -errno, "crash handler: memfd_create: %s",
@@ -443,8 +516,9 @@ crash_sample(pthread_t thread, int timeout_ms, struct worker_crash *out)
 }
 
 void
-crash_kill_stalled(pthread_t thread, uint64_t ms)
+crash_kill_stalled(pthread_t thread, uint64_t ms, bool is_waiting)
 {
+	atomic_store(&stalled_waiting, is_waiting);
 	atomic_store(&stalled_ms, ms);
 	pthread_kill(thread, SIGABRT);
 }

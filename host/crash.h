@@ -41,8 +41,14 @@ void crash_forget(uintptr_t base);
 OTEL_MUST_USE int crash_sample(pthread_t thread, int timeout_ms,
                                struct worker_crash *out);
 
-/* Ends `thread`, and so the process, as a crash that says it was stalled for so long. */
-void crash_kill_stalled(pthread_t thread, uint64_t stalled_ms);
+/* Ends `thread`, and so the process, as a crash that says it was stalled for so long, at work or waiting. */
+void crash_kill_stalled(pthread_t thread, uint64_t stalled_ms, bool is_waiting);
+
+/*
+ * A service has called exit(): writes that down as a crash, and ends the process without its atexit handlers,
+ * which would take apart what other threads use. Returns where no service's code is running. [any]
+ */
+void crash_exit(int status);
 
 /* Writes a record and the memory map to `fd` as a crash would; for symbolising a sample. */
 void crash_write(int fd, const struct worker_crash *record);

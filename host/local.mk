@@ -50,14 +50,16 @@ EXTRA_DIST += $(scaffold_files)
 
 # Generations, the worker.
 %C%_libhost_la_SOURCES += %D%/elf-check.c %D%/elf-check.h %D%/plugin.c %D%/plugin.h \
-	%D%/crash.c %D%/crash.h %D%/crash-text.c %D%/crash-text.h %D%/telemetry.c %D%/telemetry.h %D%/telemetry_priv.h %D%/telemetry-voice.c %D%/telemetry-tell.c \
+	%D%/crash.c %D%/crash.h %D%/crash-text.c %D%/crash-text.h %D%/crash-explain.c %D%/crash-explain.h %D%/telemetry.c %D%/telemetry.h %D%/telemetry_priv.h %D%/telemetry-voice.c %D%/telemetry-tell.c \
 	%D%/settings.c %D%/settings.h %D%/try.c %D%/try.h %D%/generation.c %D%/generation.h %D%/mount.c %D%/mount.h \
 	%D%/worker.c %D%/worker_priv.h %D%/worker-serve.c %D%/worker-control.c %D%/worker-admin.c %D%/worker-metrics.c %D%/worker-watchdog.c
 
 # The program.
 bin_PROGRAMS += %D%/cupola
-%C%_cupola_SOURCES = %D%/main.c
+%C%_cupola_SOURCES = %D%/main.c %D%/exit-guard.c
+EXTRA_%C%_cupola_DEPENDENCIES = $(top_srcdir)/%D%/exit-guard.list
+EXTRA_DIST += %D%/exit-guard.list
 %C%_cupola_CPPFLAGS = $(host_cppflags)
 %C%_cupola_LDADD = %D%/libhost.la
 # Found beside the program wherever the installed tree is moved to, as its plugins and data are.
-%C%_cupola_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib'
+%C%_cupola_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -Wl,--dynamic-list=$(top_srcdir)/%D%/exit-guard.list

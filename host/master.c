@@ -187,6 +187,8 @@ master_remove_plugin(struct master *master, struct plugin *plugin)
 	free(plugin->previous.copy);
 	free(plugin->last_crash);
 	free(plugin->last_stall);
+	json_decref(plugin->crash);
+	json_decref(plugin->warning);
 	free(plugin->pending_crash);
 	free(plugin->failed);
 	free(plugin->instance_id);

@@ -33,6 +33,7 @@ struct json_t;
 struct host_channel;
 struct checking;
 struct control;
+struct delayed;
 struct question;
 struct watch;
 struct worker;
@@ -59,7 +60,9 @@ struct plugin {
 	int n_crashes;
 	uint64_t crashed_unix_ms;
 	char *last_crash;    /* "SIGSEGV at app.c:12 (api)", with the stack below */
-	char *pending_crash; /* to be told to the next worker */
+	struct json_t *crash, *warning; /* the same explained: docs/lifecycle.md; NULL: none */
+	unsigned n_codes;               /* how often it was given other code */
+	char *pending_crash;            /* to be told to the next worker, as JSON */
 	char *failed;        /* why it is left out */
 	int n_stalls;
 	char *last_stall; /* the stack of the last loop that it held up */
@@ -75,7 +78,9 @@ struct process {
 	int restarts;
 	int quick_deaths; /* in a row, each soon after its start */
 	bool was_ready;
+	uint64_t rss_ready; /* resident memory when its worker was ready, bytes */
 	struct event *restart;
+	LIST_HEAD(, delayed) delayed; /* reloads that wait until it is ready */
 };
 LIST_HEAD(process_list, process);
 
@@ -146,6 +151,10 @@ struct worker {
 /* Called once, with the worker's answer, or with {"error":...} when it died or was too slow. Borrowed. */
 typedef void worker_answer(struct json_t *answer, void *arg);
 
+/* Resident memory of a process in bytes; 0 when it has gone. */
+uint64_t process_rss(pid_t pid);
+/* It is wanted now, however long it was going to be left alone after it died young. */
+void process_hurry(struct process *process);
 struct process *process_new(struct master *master, const char *name);
 void process_free(struct process *process);
 /* Starts a child; it becomes `worker`, or `next` where there is one. */
@@ -180,6 +189,8 @@ void control_reload(struct master *master, const char *name, worker_answer *done
 struct reload_as { /* of struct load_order */
 	bool same_code, only_telemetry;
 };
+/* Those that waited for this process; `why` NULL: it is ready. */
+void control_reload_delayed(struct process *process, const char *why);
 /* The same of a plugin whose process is ready. */
 void control_reload_as(struct master *master, struct plugin *plugin,
                        const struct reload_as *as, worker_answer *done, void *arg);

@@ -103,6 +103,7 @@ on_ready(struct worker *worker)
 	struct worker *old = process->worker;
 
 	worker->ready = process->was_ready = true;
+	process->rss_ready = process_rss(worker->pid);
 	host_log(HOST_INFO, "process %s is ready (pid %ld, %llu ms)", process->name,
 	         (long)worker->pid,
 	         (unsigned long long)(master_now_ms() - worker->started_ms));
@@ -114,6 +115,7 @@ on_ready(struct worker *worker)
 	}
 	apply_catch_up(worker); /* what changed and what came while it was starting */
 	control_load_missing(process);
+	control_reload_delayed(process, NULL);
 	master_check_ready(process->master);
 }
 
@@ -127,20 +129,26 @@ on_loaded(struct worker *worker, const json_t *message)
 	                             : NULL;
 
 	if (plugin && plugin->process == worker->process && generation > 0)
-		crash_plugin_loaded(
-			plugin, &(struct kept){ generation, (char *)(uintptr_t)copy },
-			worker->ready, json_is_true(json_object_get(message, "same_code")));
+		crash_plugin_loaded(plugin,
+		                    &(struct kept){ generation, (char *)(uintptr_t)copy },
+		                    worker->ready,
+		                    json_is_true(json_object_get(message, "same_code")));
 }
 
 static void
 on_stalled(struct worker *worker, const char *name, const json_t *message)
 {
+	json_t *warning = json_object_get(message, "warning");
 	const char *text = json_string_value(json_object_get(message, "text"));
 	struct plugin *plugin = master_plugin(worker->process->master, name);
 
 	if (!plugin)
 		return;
 	plugin->n_stalls++;
+	if (!warning)
+		return;
+	json_decref(plugin->warning);
+	plugin->warning = json_incref(warning);
 	free(plugin->last_stall);
 	plugin->last_stall = text ? xstrdup(text) : NULL;
 }
@@ -264,6 +272,32 @@ on_restart(evutil_socket_t fd, short what, void *arg)
 
 		event_add(process->restart, &later);
 	}
+}
+
+void
+process_hurry(struct process *process)
+{
+	struct timeval now = { 0, 0 };
+
+	if (!process->worker && !process->master->stopping)
+		event_add(process->restart, &now);
+}
+
+uint64_t
+process_rss(pid_t pid)
+{
+	char path[64];
+	unsigned long long pages = 0;
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%ld/statm", (long)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%*u %llu", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* At once the first time, then later and later as long as it dies young. */
@@ -593,6 +627,7 @@ process_new(struct master *master, const char *name)
 void
 process_free(struct process *process)
 {
+	control_reload_delayed(process, "its process has ended");
 	LIST_REMOVE(process, link);
 	event_free(process->restart);
 	free(process->name);

@@ -71,6 +71,8 @@ add_plugin_status(json_t *plugins, const struct plugin *plugin)
 	                    plugin->crashed_unix_ms
 	                            ? json_integer((json_int_t)plugin->crashed_unix_ms)
 	                            : json_null());
+	json_object_set(json, "crash", plugin->crash ? plugin->crash : json_null());
+	json_object_set(json, "warning", plugin->warning ? plugin->warning : json_null());
 	set_optional(json, "failed", plugin->failed);
 	json_object_set_new(json, "stalls", json_integer(plugin->n_stalls));
 	set_optional(json, "last_stall", plugin->last_stall);
@@ -136,12 +138,14 @@ process_status(const struct process *process)
 {
 	const struct worker *worker = process->worker;
 
-	return json_pack("{s:s,s:o,s:s,s:i}", "name", process->name, "pid",
+	return json_pack("{s:s,s:o,s:s,s:i,s:I,s:I}", "name", process->name, "pid",
 	                 worker ? json_integer(worker->pid) : json_null(), "state",
 	                 !worker         ? "restarting"
 	                 : worker->ready ? "ready"
 	                                 : "starting",
-	                 "restarts", process->restarts);
+	                 "restarts", process->restarts, "rss",
+	                 (json_int_t)(worker ? process_rss(worker->pid) : 0), "rss_ready",
+	                 (json_int_t)process->rss_ready);
 }
 
 void

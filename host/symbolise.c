@@ -9,6 +9,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <limits.h>
 #include <link.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "crash-explain.h"
 #include "memory.h"
 #include "worker-boot.h"
 
@@ -31,6 +33,7 @@ struct frame {
 	uint64_t offset;        /* in the file */
 	uint64_t linked;        /* address that the module was linked at */
 	char *function, *place; /* NULL: unknown */
+	struct frame *outer;    /* what it is inlined into: only the two above are set */
 };
 
 /* ---- where an address is ---- */
@@ -97,26 +100,51 @@ locate(struct frame *frames, const struct worker_crash *crash, const char *maps)
 
 /* ---- addr2line ---- */
 
-/* Takes two lines of its output, function and place, for one frame. */
-static bool
-read_answer(FILE *from, struct frame *frame)
+/* "app.c:12 (discriminator 3)" without the last part; NULL for "??:0". Owned. */
+static char *
+place_of(char *text)
 {
-	char function[1024], place[PATH_MAX + 32];
+	char *more = strstr(text, " (discriminator");
 
-	if (!fgets(function, sizeof function, from) || !fgets(place, sizeof place, from))
+	if (!strncmp(text, "??", 2) || strstr(text, ":?"))
+		return NULL;
+	if (more)
+		*more = '\0';
+	return xstrdup(text);
+}
+
+/* A line of its output without the newline; false at the end. */
+static bool
+read_line(FILE *from, char *buf, size_t size)
+{
+	if (!fgets(buf, (int)size, from))
 		return false;
-	function[strcspn(function, "\n")] = '\0';
-	place[strcspn(place, "\n")] = '\0';
-	if (strcmp(function, "??"))
-		frame->function = xstrdup(function);
-	if (strncmp(place, "??", 2) && !strstr(place, ":?")) {
-		char *more = strstr(place, " (discriminator");
-
-		if (more)
-			*more = '\0';
-		frame->place = xstrdup(place);
-	}
+	buf[strcspn(buf, "\n")] = '\0';
 	return true;
+}
+
+/*
+ * Takes what it says of one frame: the address, then function and place, and again of each function that this
+ * one is inlined into. `line` holds the address, and the next one's afterwards.
+ */
+static bool
+read_answer(FILE *from, struct frame *frame, char *line, size_t size)
+{
+	char place[PATH_MAX + 32];
+	bool more;
+
+	while ((more = read_line(from, line, size)) && strncmp(line, "0x", 2) != 0) {
+		if (!read_line(from, place, sizeof place))
+			return false;
+		if (frame->function || frame->place) {
+			frame->outer = xcalloc(1, sizeof *frame->outer);
+			frame = frame->outer;
+		}
+		if (strcmp(line, "??"))
+			frame->function = xstrdup(line);
+		frame->place = place_of(place);
+	}
+	return more;
 }
 
 /* Asks for all frames of the module of frames[first]. */
@@ -125,9 +153,10 @@ ask_for_module(struct frame *frames, uint32_t n, uint32_t first)
 {
 	const char *module = frames[first].module;
 	char addresses[WORKER_CRASH_FRAMES][24];
-	char program[] = ADDR2LINE, options[] = "-fC", file_option[] = "-e";
+	char program[] = ADDR2LINE, options[] = "-afiC", file_option[] = "-e";
 	char *argv[WORKER_CRASH_FRAMES + 5] = { program, options, file_option,
 		                                xstrdup(module) };
+	char line[1024];
 	int fds[2], argc = 4;
 	FILE *from;
 	pid_t pid;
@@ -151,10 +180,12 @@ ask_for_module(struct frame *frames, uint32_t n, uint32_t first)
 		}
 		close(fds[1]);
 		from = fdopen(fds[0], "r");
-		for (uint32_t i = first; from && i < n; i++)
-			if (frames[i].module && !strcmp(frames[i].module, module) &&
-			    !read_answer(from, &frames[i]))
-				break;
+		if (from && read_line(from, line, sizeof line))
+			for (uint32_t i = first; i < n; i++)
+				if (frames[i].module &&
+				    !strcmp(frames[i].module, module) &&
+				    !read_answer(from, &frames[i], line, sizeof line))
+					break;
 		if (from)
 			fclose(from);
 		if (pid > 0)
@@ -189,30 +220,39 @@ base_name(const char *path)
 
 /* "api at app.c:12", "strlen in libc.so.6+0x1234". */
 static void
-print_frame(const struct frame *frame, uint64_t address)
+print_frame(FILE *out, const struct frame *frame, uint64_t address)
 {
-	printf("%s", frame->function ? frame->function : "?");
+	fprintf(out, "%s", frame->function ? frame->function : "?");
 	if (frame->place)
-		printf(" at %s", frame->place);
+		fprintf(out, " at %s", frame->place);
 	else if (frame->module)
-		printf(" in %s+0x%" PRIx64, base_name(frame->module), frame->offset);
+		fprintf(out, " in %s+0x%" PRIx64, base_name(frame->module),
+		        frame->offset);
 	else
-		printf(" at 0x%" PRIx64, address);
+		fprintf(out, " at 0x%" PRIx64, address);
+}
+
+/* Of the plugin's file, which runs as a copy. */
+static bool
+is_own(const struct frame *frame, const struct worker_crash *crash)
+{
+	char copy[80];
+
+	snprintf(copy, sizeof copy, "/%s.", crash->plugin);
+	return *crash->plugin && frame->module && strstr(frame->module, "/copies/") &&
+	       strstr(frame->module, copy);
 }
 
 /* The frame to name first: the innermost of the plugin whose line is known, else the innermost known. */
 static int
 culprit(const struct frame *frames, const struct worker_crash *crash)
 {
-	char copy[80];
 	int any = -1;
 
-	snprintf(copy, sizeof copy, "/%s.", crash->plugin);
 	for (uint32_t i = 0; i < crash->n_frames; i++) {
 		if (!frames[i].place)
 			continue;
-		if (*crash->plugin && strstr(frames[i].module, "/copies/") &&
-		    strstr(frames[i].module, copy))
+		if (is_own(&frames[i], crash))
 			return (int)i;
 		if (any < 0)
 			any = (int)i;
@@ -220,50 +260,176 @@ culprit(const struct frame *frames, const struct worker_crash *crash)
 	return any;
 }
 
-/* What happened, and where: the line that a person reads. A sample of a living thread has none. */
+/* Where, and what is known besides: what follows the cause in the line that a person reads. */
 static void
-print_heading(const struct worker_crash *crash, const struct frame *frames)
+print_circumstances(FILE *out, const struct worker_crash *crash,
+                    const struct frame *frames)
 {
-	const char *name = sigabbrev_np(crash->signo);
 	int at = culprit(frames, crash);
+	char message[240];
 
-	if (crash->stalled_ms)
-		printf("stalled for %" PRIu64 " ms", crash->stalled_ms);
-	else if (name)
-		printf("SIG%s", name);
-	else
-		printf("signal %d", crash->signo);
-	if (at >= 0)
-		printf(" at %s (%s)", frames[at].place,
-		       frames[at].function ? frames[at].function : "?");
-	else if (crash->n_frames)
-		printf(" in "), print_frame(&frames[0], crash->frames[0]);
+	if (at >= 0) {
+		fprintf(out, " at %s (%s)", frames[at].place,
+		        frames[at].function ? frames[at].function : "?");
+	} else if (crash->n_frames) {
+		fprintf(out, " in ");
+		print_frame(out, &frames[0], crash->frames[0]);
+	}
 	if (crash->is_overflow)
-		printf(", the stack is full");
+		fprintf(out, ", the stack is full");
 	else if (!crash->stalled_ms &&
 	         (crash->signo == SIGSEGV || crash->signo == SIGBUS ||
 	          crash->signo == SIGILL || crash->signo == SIGFPE))
-		printf(", address 0x%" PRIx64, crash->address);
-	if (*crash->trace_id)
-		printf(", in trace %.32s, span %.16s", crash->trace_id, crash->span_id);
-	putchar('\n');
+		fprintf(out, ", address 0x%" PRIx64, crash->address);
+	if (!crash->is_exit && *crash_message(crash, message, sizeof message))
+		fprintf(out, ", \"%s\"", message);
+	if (*crash->span)
+		fprintf(out, ", in span %s", crash->span);
 }
 
+/* What happened, and where. A sample of a living thread has none. */
 static void
-print_crash(const struct worker_crash *crash, const struct frame *frames)
+print_log(FILE *out, const struct worker_crash *crash, const struct frame *frames)
 {
-	if (crash->signo || crash->stalled_ms)
-		print_heading(crash, frames);
+	char cause[64];
+
+	if (crash->signo || crash->stalled_ms || crash->is_exit) {
+		fputs(crash_cause(crash, cause, sizeof cause), out);
+		print_circumstances(out, crash, frames);
+		if (*crash->trace_id)
+			fprintf(out, " of trace %.32s", crash->trace_id);
+		fputc('\n', out);
+	}
 	for (uint32_t i = 0, more; i < crash->n_frames; i += 1 + more) {
 		for (more = 0; i + more + 1 < crash->n_frames &&
 		               crash->frames[i + more + 1] == crash->frames[i];)
 			more++;
-		printf("#%u ", i);
-		print_frame(&frames[i], crash->frames[i]);
-		puts("");
+		fprintf(out, "#%u ", i);
+		print_frame(out, &frames[i], crash->frames[i]);
+		fputc('\n', out);
+		for (const struct frame *outer = frames[i].outer; outer;
+		     outer = outer->outer)
+			fprintf(out, "   in %s at %s\n",
+			        outer->function ? outer->function : "?",
+			        outer->place ? outer->place : "?");
 		if (more)
-			printf("#%u ... the same %u times more\n", i + 1, more);
+			fprintf(out, "#%u ... the same %u times more\n", i + 1, more);
 	}
+}
+
+/* The innermost frames of an exit() are those that have noticed it. */
+static void
+leave_out_guard(struct worker_crash *crash, struct frame *frames)
+{
+	uint32_t n = 0;
+
+	while (crash->is_exit && n < crash->n_frames && !is_own(&frames[n], crash))
+		n++;
+	if (n == crash->n_frames)
+		return;
+	crash->n_frames -= n;
+	memmove(frames, frames + n, crash->n_frames * sizeof *frames);
+	memmove(crash->frames, crash->frames + n,
+	        crash->n_frames * sizeof *crash->frames);
+}
+
+/* ---- the object ---- */
+
+static json_t *
+text_or_null(const char *text)
+{
+	json_t *json = text && *text ? json_string(text) : NULL;
+
+	return json ? json : json_null();
+}
+
+/* "app.c:12" as "file" and "line". */
+static void
+set_place(json_t *json, const char *place)
+{
+	const char *colon = place ? strrchr(place, ':') : NULL;
+
+	json_object_set_new(json, "file",
+	                    colon ? json_stringn(place, (size_t)(colon - place))
+	                          : json_null());
+	json_object_set_new(json, "line",
+	                    colon ? json_integer(atoi(colon + 1)) : json_null());
+}
+
+static json_t *
+frame_to_json(const struct frame *frame, bool own)
+{
+	json_t *json = json_pack("{s:o,s:b}", "function", text_or_null(frame->function),
+	                         "own", (int)own);
+
+	set_place(json, frame->place);
+	if (!frame->place && frame->module)
+		json_object_set_new(json, "module",
+		                    text_or_null(base_name(frame->module)));
+	return json;
+}
+
+/* As many frames at one place of a recursion say no more than one. */
+static json_t *
+frames_to_json(const struct worker_crash *crash, const struct frame *frames)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < crash->n_frames; i++) {
+		bool own = is_own(&frames[i], crash);
+
+		if (i > 0 && crash->frames[i] == crash->frames[i - 1])
+			continue;
+		for (const struct frame *f = &frames[i]; f; f = f->outer)
+			json_array_append_new(array, frame_to_json(f, own));
+	}
+	return array;
+}
+
+static json_t *
+line_of(void (*print)(FILE *out, const struct worker_crash *crash,
+                      const struct frame *frames),
+        const char *before, const struct worker_crash *crash, const struct frame *frames)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	json_t *json;
+
+	if (!out)
+		exit(EXIT_FAILURE);
+	fputs(before, out);
+	print(out, crash, frames);
+	fclose(out);
+	if (size > 0 && text[size - 1] == '\n')
+		text[size - 1] = '\0';
+	json = json_string(text);
+	free(text);
+	return json ? json : json_string(before); /* it was no UTF-8 */
+}
+
+static json_t *
+to_json(const struct worker_crash *crash, const struct frame *frames)
+{
+	int at = culprit(frames, crash);
+	const char *name = crash->signo > 0 ? sigabbrev_np(crash->signo) : NULL;
+	char message[240];
+	json_t *json = json_pack(
+		"{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:o,s:o,s:i,s:f,s:o}", "what",
+		crash_what(crash), "signal",
+		name ? json_sprintf("SIG%s", name) : json_null(), "function",
+		text_or_null(at < 0 ? NULL : frames[at].function), "frames",
+		frames_to_json(crash, frames), "span", text_or_null(crash->span),
+		"trace_id", text_or_null(crash->trace_id), "span_id",
+		text_or_null(crash->span_id), "hint", crash_hint(crash), "message",
+		text_or_null(crash_message(crash, message, sizeof message)), "doing",
+		text_or_null(crash->doing), "generation", (int)crash->generation, "at",
+		(double)(crash->unix_ns / 1000000u) / 1e3, "text",
+		line_of(print_circumstances, crash_what(crash), crash, frames));
+
+	set_place(json, at < 0 ? NULL : frames[at].place);
+	return json_pack("{s:o,s:o}", "crash", json, "log",
+	                 line_of(print_log, "", crash, frames));
 }
 
 static char *
@@ -293,6 +459,7 @@ host_symbolise_main(int fd)
 {
 	struct worker_crash crash;
 	struct frame *frames;
+	json_t *json;
 	char *maps;
 
 	if (pread(fd, &crash, sizeof crash, 0) != sizeof crash ||
@@ -301,19 +468,18 @@ host_symbolise_main(int fd)
 		return EXIT_FAILURE;
 	}
 	crash.plugin[sizeof crash.plugin - 1] = '\0';
+	crash.message[sizeof crash.message - 1] = '\0';
+	crash.span[sizeof crash.span - 1] = '\0';
 	if (crash.n_frames > WORKER_CRASH_FRAMES)
 		crash.n_frames = WORKER_CRASH_FRAMES;
 	frames = xcalloc(crash.n_frames, sizeof *frames);
 	maps = read_maps(fd);
 	locate(frames, &crash, maps);
 	name_frames(frames, crash.n_frames);
-	print_crash(&crash, frames);
-	for (uint32_t i = 0; i < crash.n_frames; i++) {
-		free(frames[i].module);
-		free(frames[i].function);
-		free(frames[i].place);
-	}
-	free(frames);
-	free(maps);
+	leave_out_guard(&crash, frames);
+	json = to_json(&crash, frames);
+	json_dumpf(json, stdout, JSON_COMPACT);
+	json_decref(json);
+	free(maps); /* the frames end with the process */
 	return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

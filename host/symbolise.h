@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * host/symbolise.h - the helper `cupola --symbolise`: a crash record on stdin becomes text on stdout.
+ * host/symbolise.h - the helper `cupola --symbolise`: a crash record on stdin becomes JSON on stdout.
  *
- *	SIGSEGV at plugins/hello/app.c:31 (hello_handle), address 0x0, in trace 4bf9...
- *	#0 hello_handle at plugins/hello/app.c:31
- *	#1 ...
+ *	{"crash":{"what":"segmentation fault","function":"hello_handle",...},	as docs/lifecycle.md has it
+ *	 "log":"SIGSEGV at plugins/hello/app.c:31 (hello_handle), address 0x0, in span greeting of trace 4bf9...
+ *		#0 hello_handle at plugins/hello/app.c:31
+ *		#1 ..."}
  */
 #ifndef HOST_SYMBOLISE_H
 #define HOST_SYMBOLISE_H

@@ -23,6 +23,7 @@
 
 struct host_conf;
 struct host_telemetry;
+struct json_t;
 struct outlet;
 struct telemetry;
 
@@ -105,8 +106,11 @@ OTEL_PRINTF(3, 4)
 void voice_tell(struct voice *voice, const struct voice_event *event, const char *fmt,
                 ...);
 
-/* The same of a crash: the first line of `text` is the record's body, the whole its stack. NULLs are fine. [any] */
-void voice_tell_crash(struct voice *voice, const char *text);
+/*
+ * The same of a crash, or of a stall ("signal" and "what" tell which), as crash_explain() has it: its text is the
+ * body, and it is tied to the span that was current. NULLs are fine. [any]
+ */
+void voice_tell_crash(struct voice *voice, const struct json_t *crash);
 
 /* Calls fn for every voice, the host's included, under the lock. [any] */
 void telemetry_each(struct telemetry *telemetry,

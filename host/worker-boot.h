@@ -35,8 +35,9 @@
  *	{"id","do":"unload","plugin":NAME}      stop it; its sockets are closed by the worker
  *	{"id","do":"status"}                    answer: {"plugins":[{"name","state","generation","requests",
  *	                                        "in_flight",...}], ...}; the master adds pid, restarts, last crash
- *	{"do":"crash","plugin":NAME,"text":TEXT}  the text of a crash, once it is symbolised, to be emitted as
- *	                                        a log record (boot->plugins[].crash has it when it came earlier)
+ *	{"do":"crash","plugin":NAME,"crash":{...}}  a crash as crash_explain() has it, once it is symbolised, to
+ *	                                        be emitted as a log record (boot->plugins[].crash has it, as
+ *	                                        text, when it came earlier)
  *	{"do":"stop","grace_ms":n,"receiver":B}  drain and exit 0; a second one: exit now. B: it takes its
  *	                                        own telemetry, which it sends before it stops to listen
  *	{"id":n,"ok":true,"status":{...}}       the answer to the worker's status
@@ -45,7 +46,8 @@
  *	{"event":"loaded","plugin":NAME,"generation":n,"copy":PATH,"source":PATH,"same_code":B}
  *	                                        that generation serves now; PATH is its kept copy
  *	{"event":"refused","plugin":NAME,"error":TEXT}  it could not be loaded at the start
- *	{"event":"stalled","plugin":NAME,"ms":n,"text":STACK}  for `status`; the worker logs it itself
+ *	{"event":"stalled","plugin":NAME,"ms":n[,"warning":{...}]}  for `status`; the worker logs it itself.
+ *	                                        Without "warning": the same as before, again
  *	{"id":n,"do":"status"}                  the whole host's status, as `cupola status --json` has it
  *	{"id":n,"do":"reload","plugin":NAME}    as if it came by `cupola reload` (for --watch and admin)
  *
@@ -92,7 +94,7 @@ struct worker_plugin {     /* what the master remembers of a plugin of this proc
 	int generation;      /* the number of start_from; 0 without one */
 	int last_generation; /* the highest number so far; what is loaded next is one more */
 	char *failed; /* why it must not be loaded and answers 503; NULL: load it */
-	char *crash; /* the text of the last crash, to be emitted once as a log record; NULL: none */
+	char *crash; /* the last crash as JSON, to be emitted once as a log record; NULL: none */
 	struct host_plugin *own; /* its section, when `dev` brought it; NULL: the one in the file */
 };
 
@@ -120,9 +122,15 @@ struct worker_crash {
 	uint64_t unix_ns;
 	uint64_t stalled_ms;            /* not 0: ended by the watchdog after so long */
 	char plugin[64];                /* whose code ran; "" : the host's */
+	char doing[16];                 /* "handle", as in struct host_current; "" : nothing of a service */
 	char trace_id[33], span_id[17]; /* hexadecimal; "" : none */
+	char span[96];                  /* the name of the span that was current; "" : none */
+	char message[200]; /* what the C library said before it gave up; "" : nothing */
 	uint32_t generation;
 	uint32_t is_overflow; /* the address is in the guard page of the fiber that ran */
+	uint32_t is_exit;     /* it called exit(exit_status); no signal */
+	int32_t exit_status;
+	uint32_t is_waiting; /* of a stall: the thread slept in a call and used no processor */
 	uint32_t n_frames;
 	uint64_t frames
 		[WORKER_CRASH_FRAMES]; /* [0] the instruction that failed, then return addresses */

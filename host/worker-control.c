@@ -411,17 +411,17 @@ on_answer(struct worker *worker, json_int_t id, json_t *message)
 /* ---- receiving ---- */
 
 static void
-on_crash_text(struct worker *worker, const json_t *message)
+on_crash_told(struct worker *worker, const json_t *message)
 {
 	const char *plugin = json_string_value(json_object_get(message, "plugin"));
-	const char *text = json_string_value(json_object_get(message, "text"));
+	const json_t *crash = json_object_get(message, "crash");
 	struct mounted *mounted = plugin ? worker_find(worker, plugin) : NULL;
 	struct voice *voice;
 
-	if (!mounted || !text)
+	if (!mounted || !crash)
 		return;
 	voice = mount_some_voice(mounted->mount);
-	voice_tell_crash(voice, text);
+	voice_tell_crash(voice, crash);
 	voice_unref(voice);
 }
 
@@ -440,7 +440,7 @@ on_message(struct host_channel *channel, json_t *message, void *arg)
 		worker_finish(worker, (int)grace_ms,
 		              json_is_true(json_object_get(message, "receiver")));
 	} else if (strcmp(what, "crash") == 0) {
-		on_crash_text(worker, message);
+		on_crash_told(worker, message);
 	} else if (strcmp(what, "status") == 0) {
 		start_question(worker, id, do_status);
 	} else if (atomic_load(&worker->is_stopping)) {

@@ -20,14 +20,19 @@
 #include "crash.h"
 #include "log.h"
 #include "loop.h"
+#include "telemetry.h"
 #include "worker_priv.h"
 
-#define SAMPLE_MS 200
-#define MAX_TEXT  8192
+#define SAMPLE_MS   200
+#define SAME_FRAMES 4 /* innermost ones that make two stalls one */
+#define WAITING_SHARE \
+	10 /* less than this part of the time at work: it waits for something */
+#define AGAIN_NS (10 * UINT64_C(1000000000))
 
 struct watched { /* a loop, as it was seen last */
 	uint64_t beat;
 	uint64_t since_ns;
+	uint64_t work_ns; /* of its thread, then */
 	bool is_told;
 };
 
@@ -38,41 +43,102 @@ struct watchdog {
 	pthread_cond_t wake; /* by CLOCK_MONOTONIC */
 	bool is_ending;      /* guarded by lock */
 	struct watched *watched;
+	struct worker_crash told; /* what was reported last, and when */
+	uint64_t told_ns;
 };
 
-static void
-describe(const struct worker_crash *sample, char *text, size_t size)
+/* Owned; NULL when it did not answer, or could not be explained. */
+static json_t *
+explain(const struct worker_crash *sample)
 {
 	int fd = memfd_create("cupola-stall", MFD_CLOEXEC);
+	json_t *json;
 
-	text[0] = '\0';
 	if (fd < 0)
-		return;
+		return NULL;
 	crash_write(fd, sample);
-	crash_text(fd, NULL, text, size);
+	json = crash_explain(fd, NULL);
 	close(fd);
+	return json;
+}
+
+/* A service that blocks in every request says so once in a while, and not hundreds of times a minute. */
+static bool
+was_told(struct watchdog *dog, const struct worker_crash *sample)
+{
+	uint64_t now = host_now_ns();
+	uint32_t n = sample->n_frames < SAME_FRAMES ? sample->n_frames : SAME_FRAMES;
+	bool same = n > 0 && now < dog->told_ns + AGAIN_NS &&
+	            sample->generation == dog->told.generation &&
+	            strcmp(sample->plugin, dog->told.plugin) == 0 &&
+	            memcmp(sample->frames, dog->told.frames,
+	                   n * sizeof *sample->frames) == 0;
+
+	if (!same) {
+		dog->told = *sample;
+		dog->told_ns = now;
+	}
+	return same;
+}
+
+/* Under the service's own Resource, so that it is seen where its other records are. */
+static void
+tell_service(struct worker *worker, const char *plugin, const json_t *warning)
+{
+	struct mounted *mounted = worker_find(worker, plugin);
+	struct voice *voice = mounted ? mount_some_voice(mounted->mount) : NULL;
+
+	voice_tell_crash(voice, warning);
+	voice_unref(voice);
 }
 
 static void
-report(struct watchdog *dog, size_t i, uint64_t ms)
+report(struct watchdog *dog, size_t i, uint64_t ms, bool is_waiting)
 {
 	struct worker *worker = dog->worker;
 	struct worker_crash record;
-	char text[MAX_TEXT];
+	const char *log, *hint;
+	json_t *json = NULL, *warning, *event;
 
 	if (crash_sample(host_loop_thread(worker->loops[i]), SAMPLE_MS, &record) < 0)
 		memset(&record, 0, sizeof record);
+	record.stalled_ms = ms;
+	record.is_waiting = is_waiting;
+	event = json_pack("{s:s, s:s, s:I}", "event", "stalled", "plugin", record.plugin,
+	                  "ms", (json_int_t)ms);
+	if (was_told(dog, &record)) {
+		worker_send(worker, event);
+		return;
+	}
 	if (record.n_frames)
-		describe(&record, text, sizeof text);
-	else
-		text[0] = '\0';
-	host_log_about(
-		HOST_WARN, record.plugin[0] ? record.plugin : NULL,
-		"loop %zu has been stalled for %llu ms: use svc_offload() for what blocks%s%s",
-		i, (unsigned long long)ms, text[0] ? "\n" : "", text);
-	worker_send(worker,
-	            json_pack("{s:s, s:s, s:I, s:s}", "event", "stalled", "plugin",
-	                      record.plugin, "ms", (json_int_t)ms, "text", text));
+		json = explain(&record);
+	warning = json_object_get(json, "crash");
+	log = json_string_value(json_object_get(json, "log"));
+	hint = json_string_value(json_object_get(warning, "hint"));
+	host_log_about(HOST_WARN, record.plugin[0] ? record.plugin : NULL,
+	               "loop %zu has been stalled for %llu ms%s%s%s%s", i,
+	               (unsigned long long)ms, hint ? ": " : "", hint ? hint : "",
+	               log ? "\n" : "", log ? log : "");
+	if (warning && record.plugin[0]) {
+		tell_service(worker, record.plugin, warning);
+		json_object_set(event, "warning", warning);
+		json_object_set_new(event, "text", json_string(log ? log : ""));
+	}
+	worker_send(worker, event);
+	json_decref(json);
+}
+
+/* The processor time of a loop's thread. */
+static uint64_t
+work_ns(struct host_loop *loop)
+{
+	struct timespec used = { 0, 0 };
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(host_loop_thread(loop), &clock) != 0 ||
+	    clock_gettime(clock, &used) < 0)
+		return 0;
+	return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
 }
 
 static void
@@ -82,22 +148,25 @@ look(struct watchdog *dog, size_t i)
 	struct host_loop *loop = dog->worker->loops[i];
 	struct watched *watched = &dog->watched[i];
 	uint64_t beat = host_loop_beat(loop), now = host_now_ns(), ms;
+	bool is_waiting;
 
 	if (beat != watched->beat || beat % 2 == 0) {
-		*watched = (struct watched){ beat, now, false };
+		*watched = (struct watched){ beat, now, work_ns(loop), false };
 		return;
 	}
 	ms = (now - watched->since_ns) / 1000000u;
+	/* On a machine that is busy, what computes gets less than all of a processor. */
+	is_waiting = work_ns(loop) - watched->work_ns < ms * 1000000u / WAITING_SHARE;
 	if (ms >= (uint64_t)conf->stall_report_ms && !watched->is_told) {
 		watched->is_told = true;
-		report(dog, i, ms);
+		report(dog, i, ms, is_waiting);
 	}
 	/* It may have gone on while its stack was being read. */
 	if (conf->stall_kill_ms > 0 && ms >= (uint64_t)conf->stall_kill_ms &&
 	    host_loop_beat(loop) == beat) {
 		host_log(HOST_ERROR, "loop %zu has been stalled for %llu ms and is ended",
 		         i, (unsigned long long)ms);
-		crash_kill_stalled(host_loop_thread(loop), ms);
+		crash_kill_stalled(host_loop_thread(loop), ms, is_waiting);
 	}
 }
 

@@ -86,10 +86,12 @@ boot_plugin(const struct worker *worker, const char *name)
 static void
 tell_crash(struct worker *worker, struct mount *mount, const char *text)
 {
-	struct voice *voice = text ? mount_some_voice(mount) : NULL;
+	json_t *crash = text ? json_loads(text, 0, NULL) : NULL;
+	struct voice *voice = crash ? mount_some_voice(mount) : NULL;
 
-	voice_tell_crash(voice, text);
+	voice_tell_crash(voice, crash);
 	voice_unref(voice);
+	json_decref(crash);
 }
 
 static int

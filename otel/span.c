@@ -434,6 +434,12 @@ otel_span_context(const struct otel_span *span)
 	return span ? &span->data.context : &no_context;
 }
 
+const char *
+otel_span_name(const struct otel_span *span)
+{
+	return span && span->data.name ? span->data.name : "";
+}
+
 bool
 otel_span_context_is_valid(const struct otel_span_context *context)
 {

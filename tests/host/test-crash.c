@@ -238,7 +238,7 @@ be_stalled(void)
 	sem_init(&looping, 0, 0);
 	pthread_create(&thread, NULL, run_loop, NULL);
 	sem_wait(&looping);
-	crash_kill_stalled(thread, 5123);
+	crash_kill_stalled(thread, 5123, true);
 	pthread_join(thread, NULL);
 }
 
@@ -246,6 +246,7 @@ START_TEST(a_stalled_thread_dies_where_it_stands)
 {
 	ck_assert_int_eq(signal_of(be_stalled), SIGABRT);
 	ck_assert_uint_eq(record.stalled_ms, 5123);
+	ck_assert_uint_eq(record.is_waiting, 1);
 	ck_assert(has_frame_in((uintptr_t)loop_for_long));
 }
 END_TEST

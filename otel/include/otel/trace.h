@@ -121,6 +121,8 @@ OTEL_EXPORT void otel_span_add_link(struct otel_span *span, const struct otel_li
  * only and may be NULL. [any]
  */
 OTEL_EXPORT void otel_span_set_status(struct otel_span *span, int status, const char *description);
+/* Borrows the name that would be exported now, until it is updated or the span ends; "" for NULL. [any] */
+OTEL_EXPORT const char *otel_span_name(const struct otel_span *span);
 /* The name that is exported; samplers have seen the first. [any] */
 OTEL_EXPORT void otel_span_update_name(struct otel_span *span, const char *name);
 
