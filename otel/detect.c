@@ -309,6 +309,26 @@ otel_resource_detect(struct otel_resource **out, struct otel_error *err)
 }
 
 int
+otel_resource_create(const struct otel_attribute *attributes, size_t n,
+                     struct otel_resource **out, struct otel_error *err)
+{
+	struct otel_resource *detected, *given = NULL;
+	int r = otel_resource_detect(&detected, err);
+
+	if (r < 0)
+		return r;
+	r = otel_resource_new(attributes, n, NULL, &given, err);
+	if (r == 0) {
+		r = otel_resource_merge(detected, given, out);
+		if (r < 0)
+			otel_error_set(err, r, "resource: out of memory");
+	}
+	otel_resource_unref(detected);
+	otel_resource_unref(given);
+	return r;
+}
+
+int
 otel_resource_detect_one(const char *detector, struct otel_resource **out,
                          struct otel_error *err)
 {

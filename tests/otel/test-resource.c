@@ -194,6 +194,24 @@ START_TEST(detectors_can_be_had_one_by_one)
 }
 END_TEST
 
+/* resource/sdk.md: what the user gives has priority over OTEL_RESOURCE_ATTRIBUTES. */
+START_TEST(what_the_program_says_wins_over_what_is_detected)
+{
+	struct otel_resource *resource;
+
+	setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=from-outside,a=1", 1);
+	ck_assert_int_eq(
+		otel_resource_create(OTEL_ATTRIBUTES(OTEL_STR("service.name", "mine")),
+	                             &resource, NULL),
+		0);
+	ck_assert_str_eq(text(resource, "service.name"), "mine");
+	ck_assert_str_eq(text(resource, "a"), "1");
+	ck_assert_str_eq(text(resource, "telemetry.sdk.language"), "c");
+	ck_assert_ptr_nonnull(otel_resource_schema_url(resource));
+	otel_resource_unref(resource);
+}
+END_TEST
+
 START_TEST(every_allocation_may_fail)
 {
 	setenv("OTEL_RESOURCE_ATTRIBUTES", "a=1,b=2", 1);
@@ -204,7 +222,8 @@ START_TEST(every_allocation_may_fail)
 		oom_arm(n);
 		r = otel_resource_detect(&resource, NULL);
 		if (r == 0)
-			r = otel_resource_merge(resource, resource, &merged);
+			r = otel_resource_create(OTEL_ATTRIBUTES(OTEL_INT("c", 3)),
+			                         &merged, NULL);
 		oom_disarm();
 		otel_resource_unref(resource);
 		otel_resource_unref(merged);
@@ -236,6 +255,7 @@ main(void)
 	tcase_add_loop_test(detecting, a_list_with_a_mistake_is_not_used_and_said, 0,
 	                    sizeof bad / sizeof *bad);
 	tcase_add_test(detecting, detectors_can_be_had_one_by_one);
+	tcase_add_test(detecting, what_the_program_says_wins_over_what_is_detected);
 	tcase_add_test(detecting, every_allocation_may_fail);
 	return check_main(suite);
 }

@@ -55,6 +55,10 @@ OTEL_EXPORT OTEL_MUST_USE int otel_resource_merge(struct otel_resource *base,
                                                   struct otel_resource **out);
 /* telemetry.sdk.*, process.*, host.*, os.*, then OTEL_RESOURCE_ATTRIBUTES, then OTEL_SERVICE_NAME. [any] */
 OTEL_EXPORT OTEL_MUST_USE int otel_resource_detect(struct otel_resource **out, struct otel_error *err);
+/* What a program mostly wants: all that is detected, and these attributes, which win where both have a key. [any] */
+OTEL_EXPORT OTEL_MUST_USE int otel_resource_create(const struct otel_attribute *attributes, size_t n,
+                                                   struct otel_resource **out,
+                                                   struct otel_error *err);
 /* A detector by itself: "sdk", "process", "host", "os", "env" (the two OTEL_* variables); -ENOENT when unknown. */
 OTEL_EXPORT OTEL_MUST_USE int otel_resource_detect_one(const char *detector,
                                                        struct otel_resource **out,

@@ -30,8 +30,8 @@ main(void)
 	otel_config_from_env(&config);
 
 	/* Who speaks, what carries the spans away, and what makes tracers. */
-	if (otel_resource_new(OTEL_ATTRIBUTES(OTEL_STR("service.name", "by-hand")), NULL,
-	                      &resource, &err) < 0 ||
+	if (otel_resource_create(OTEL_ATTRIBUTES(OTEL_STR("service.name", "by-hand")),
+	                         &resource, &err) < 0 ||
 	    otel_pipeline_new(&config, &pipeline, &err) < 0 ||
 	    otel_tracer_provider_new(pipeline, resource, NULL, 0, &provider, &err) < 0) {
 		fprintf(stderr, "by-hand: %s\n", err.message);
