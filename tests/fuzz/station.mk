@@ -2,7 +2,7 @@
 # The station's receiver. %D% is the folder of this file.
 station_fuzz_cppflags = $(fuzz_cppflags) -I$(top_srcdir)/host/include -I$(top_srcdir)/plugins/station $(otlp_proto_cppflags) $(JANSSON_CFLAGS)
 station_fuzz_ldadd = otel/proto/libotlp-proto.la otel/libotel.la $(JANSSON_LIBS) $(PROTOBUFC_LIBS) -lm
-station_fuzz_sources = plugins/station/activity.c plugins/station/buf.c plugins/station/otlp-guard.c \
+station_fuzz_sources = plugins/station/activity.c plugins/station/buf.c plugins/station/filter.c plugins/station/lifecycle.c plugins/station/otlp-guard.c \
 	plugins/station/otlp-json.c plugins/station/query.c plugins/station/store.c plugins/station/store-owner.c
 station_replays = %D%/replay-otlp-receive %D%/replay-otlp-json
 check_PROGRAMS += $(station_replays)
