@@ -41,7 +41,9 @@ function detail(record) {
       "trace id": record.traceId || "none: no trace context",
       "span id": record.spanId || "none",
     }),
-    h("p", {}, record.traceId && [h("a", { href: traceOf(record) }, "open the trace"), " · "], h("a", { href: to("services", record.service) }, "its Resource")),
+    h("h3", {}, "Resource"),
+    attributeTable(record.resource, record.resourceTypes),
+    h("p", {}, record.traceId && [h("a", { href: traceOf(record) }, "open the trace"), " · "], h("a", { href: to("services", record.service) }, "its service")),
   );
 }
 

@@ -72,11 +72,11 @@ function textOf(list) {
 
 const hint = (list) => list.map((e) => `${e.service}: ${e.body}\n${exactTime(e.time)}`).join("\n\n");
 
-/* Where each word stands, right or left of its line; what failed has the first choice, and some have no room. */
+/* Where each word stands, right or left of its line; what failed has the first choice, then what is newer; some have no room. */
 function placed(groups, right) {
   const taken = [];
   const isFree = (from, to) => taken.every(([a, b]) => to < a || from > b);
-  for (const g of [...groups.filter((x) => x.bad), ...groups.filter((x) => !x.bad)]) {
+  for (const g of [...groups.filter((x) => x.bad), ...groups.filter((x) => !x.bad).toReversed()]) {
     const width = g.text.length * CHAR + 4;
     const left = [g.at + 4, g.at - width - 2].find((l) => l >= 0 && l + width <= right && isFree(l, l + width));
     if (left === undefined) continue;

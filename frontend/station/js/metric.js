@@ -13,7 +13,7 @@ import { sameName, service, serviceChoice, tooMany, when } from "./parts.js";
 import { remember } from "./route.js";
 import { loading } from "./states.js";
 import { formatter, unitName, unitWord } from "./units.js";
-import { fetcher, MAX_SERIES } from "./streams.js";
+import { fetcher, MAX_SERIES, rangeOf } from "./streams.js";
 
 const ROWS = 200; // of the table of series
 let root, name, current, mine, source, parts, choice;
@@ -114,8 +114,7 @@ function draw(rows) {
   fill(parts.notice, rows.length > 0 && tooMany(rows));
   fill(parts.facts, rows.length > 0 && facts(list, rows));
   if (!list.length) return void fill(parts.picture, wide ? h("p", { class: "count" }, `More than ${MAX_SERIES} series are not drawn.`) : null);
-  const points = list.flatMap((s) => [s.points[0].time, s.points[s.points.length - 1].time]);
-  const range = { from: Math.min(...points), to: Math.max(...points), width: Math.max(280, parts.picture.clientWidth - 26), service: current.service || list[0].service };
+  const range = { ...rangeOf(list), width: Math.max(280, parts.picture.clientWidth - 26), service: current.service || list[0].service };
   const pictures = list[0].type === "histogram" ? drawHistogram(list, range) : drawLines(list, range);
   fill(parts.picture, pictures);
   fill(parts.series, seriesTable(list));

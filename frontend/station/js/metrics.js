@@ -10,7 +10,7 @@ import { nothingYet } from "./notices.js";
 import { sameName, searchField, serviceChoice, tooMany } from "./parts.js";
 import { remember } from "./route.js";
 import { loading, nothingMatches } from "./states.js";
-import { fetcher, LIMIT } from "./streams.js";
+import { fetcher, LIMIT, rangeOf } from "./streams.js";
 import { formatter, unitWord } from "./units.js";
 
 const MAX_CHARTS = 60;
@@ -57,9 +57,7 @@ function draw(rows, status) {
   const names = [...new Set([...all, ...told].map((s) => s.name))].sort((a, b) => own.has(a) - own.has(b) || (a < b ? -1 : 1));
   counted.textContent = `${number(names.length)} ${names.length === 1 ? "metric" : "metrics"}, the last 15 minutes${source.capped() ? `, the newest ${number(LIMIT)} points` : ""}${names.length > MAX_CHARTS ? `; the first ${MAX_CHARTS} are drawn` : ""}`;
   if (!names.length) return void fill(charts, current.q ? nothingMatches() : nothingYet("metrics", "metrics", status, current.service));
-  const times = all.flatMap((s) => [s.points[0].time, s.points[s.points.length - 1].time]);
-  const from = times.reduce((a, b) => Math.min(a, b), Infinity);
-  const to = times.reduce((a, b) => Math.max(a, b), -Infinity);
+  const { from, to } = rangeOf(all);
   const room = charts.clientWidth;
   const columns = Math.max(1, Math.floor((room + 16) / (CARD + 16)));
   const width = Math.floor((room - 16 * (columns - 1)) / columns) - PAD;

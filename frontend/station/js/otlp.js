@@ -70,7 +70,7 @@ export function severityClass(n) {
 }
 
 export function logs(otlp) {
-  return [...each(otlp, "resourceLogs", "scopeLogs", "logRecords")].map(({ item, service, resource, scope }) => ({
+  return [...each(otlp, "resourceLogs", "scopeLogs", "logRecords")].map(({ item, service, resource, resourceTypes, scope }) => ({
     time: ms(big(item.timeUnixNano || item.observedTimeUnixNano)),
     nano: String(item.timeUnixNano || item.observedTimeUnixNano || 0),
     severity: item.severityNumber || 0,
@@ -83,6 +83,7 @@ export function logs(otlp) {
     spanId: item.spanId || "",
     service,
     resource,
+    resourceTypes,
     scope,
   }));
 }

@@ -70,7 +70,7 @@ export function serviceChoice(chosen, onchange) {
 /** What came since the last load or reload of a plugin, and nothing older. */
 export function sinceReload(chosen, onchange) {
   const box = h("input", { type: "checkbox", checked: chosen === "reload", onchange: () => onchange(box.checked ? "reload" : "") });
-  return h("label", { title: "of the service chosen, or of any" }, box, "since the last reload");
+  return h("label", { title: "of the service chosen, or of any" }, box, "since last reload");
 }
 
 /** The address of a metric, or of all of them, with the service that was chosen. */

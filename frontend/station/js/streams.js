@@ -6,7 +6,16 @@ import { series } from "./otlp.js";
 
 export const SPAN_MS = 15 * 60000;
 export const LIMIT = 20000;
+const LEAD_MS = 3000;
 export const MAX_SERIES = 60; // of one metric; past that it is told, and not drawn
+
+/** The time that these streams cover, and a little before: what made them begin is often a reload. */
+export function rangeOf(streams) {
+  const times = streams.flatMap((s) => [s.points[0].time, s.points[s.points.length - 1].time]);
+  const first = times.reduce((a, b) => Math.min(a, b), Infinity);
+  const to = times.reduce((a, b) => Math.max(a, b), -Infinity);
+  return { from: first - Math.max(LEAD_MS, (to - first) * 0.04), to };
+}
 
 /** { fetch(), streams(), capped() } of the metrics that match `filter`; fetch() gets what is new. */
 export function fetcher(filter) {

@@ -109,7 +109,7 @@ export async function render(main, { query }) {
       h("h1", {}, "Traces"),
       searchField(query.q, "find by span name or trace id", (q) => change({ q })),
       choice.element,
-      h("label", {}, h("input", { type: "checkbox", checked: query.errors === "true", onchange: (e) => change({ errors: e.target.checked ? "true" : "" }) }), "with errors"),
+      h("label", {}, h("input", { type: "checkbox", checked: query.errors === "true", onchange: (e) => change({ errors: e.target.checked ? "true" : "" }) }), "errors only"),
       h("label", {}, "longer than", minimum(query.min_ms), "ms"),
       sinceReload(current.since, (since) => change({ since })),
       counted,
