@@ -6,11 +6,13 @@
 #include "check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,6 +49,21 @@ is_built(const struct tool *tool, const json_t *recorded, const char *unit)
 	return !hash || !strcmp(hash, digits);
 }
 
+/* Before the tour's reload by hand, nothing is built without being told to. */
+static bool
+builds_itself(const struct tool *tool)
+{
+	struct otel_error err = OTEL_ERROR_INIT;
+	struct state state;
+	bool does;
+
+	if (state_open(tool, false, &state, &err) < 0)
+		return false;
+	does = state_reloads_by_itself(&state);
+	state_close(&state);
+	return does;
+}
+
 /* Gives a session that runs the time to build and put in force what was saved a moment ago. Owned. */
 static json_t *
 await_builds(const struct tool *tool)
@@ -59,7 +76,8 @@ await_builds(const struct tool *tool)
 
 		for (size_t i = 0; tool->course->services[i]; i++)
 			all &= is_built(tool, recorded, tool->course->services[i]);
-		if (all || now_ms() > end || !session_builds(tool))
+		if (all || now_ms() > end || !session_builds(tool) ||
+		    !builds_itself(tool))
 			return recorded;
 		json_decref(recorded);
 		usleep(50000);
@@ -382,6 +400,25 @@ check_each(const struct tool *tool, const bool *wanted)
 	return result;
 }
 
+/*
+ * One check at a time in a working copy: another one's requests, and the faults that it plants, would be
+ * taken for this one's. The descriptor that holds the place; -1 when it cannot be had.
+ */
+static int
+take_turn(const struct tool *tool)
+{
+	char *path = xasprintf("%s/.workshop/check.lock", tool->dir);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	free(path);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		say_for_now("another check is running; this one comes next ...");
+		while (flock(fd, LOCK_EX) < 0 && errno == EINTR)
+			;
+	}
+	return fd;
+}
+
 int
 cmd_check(struct tool *tool)
 {
@@ -411,8 +448,12 @@ cmd_check(struct tool *tool)
 			"nothing runs here; `cupola workshop` in another terminal starts it");
 		result = EXIT_UNCHECKED;
 	} else {
+		int turn = take_turn(tool);
+
 		say_what_runs(tool);
 		result = check_each(tool, wanted);
+		if (turn >= 0)
+			close(turn);
 		if (!tool->json && result == EXIT_SUCCESS)
 			progress_say_next(tool, status);
 	}

@@ -186,7 +186,8 @@ dir_make(const char *path)
 			*slash = '\0';
 		if (mkdir(copy, 0777) < 0) {
 			r = -errno;
-			if (r == -EEXIST || stat(copy, &st) == 0) /* it was there, and need not be ours */
+			if (r == -EEXIST ||
+			    stat(copy, &st) == 0) /* it was there, and need not be ours */
 				r = 0;
 		}
 		if (!slash || r < 0)

@@ -1,0 +1,328 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`cupola workshop` with its host: from nothing to a running application, and what a save does."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.environ.get("CUPOLA_SRCDIR", "."), "tests/integration"))
+sys.path.insert(0, os.path.join(os.environ.get("CUPOLA_SRCDIR", "."), "tests/workshop"))
+import cupola  # noqa: E402
+from working_copy import Learner  # noqa: E402
+
+ISS = "iss-distance-service"
+APP = ISS + "/app.c"
+PLACE = "/?latitude=49.87&longitude=8.65"
+TYPED = 'problem = "typed by a learner\\n";\n\n\tif (problem)'  # a reply of one's own to a request without a place
+
+
+def started(learner, *args, ports=True, **how):
+    """A session that has come up, on ports that nobody else has."""
+    learner.copy()
+    if ports:
+        learner.free_ports()
+    session = learner.session(*args, **how)
+    session.expect("The guide: http")
+    return session
+
+
+def cupola_in(learner, *args, cwd=None):
+    """A command of cupola as a learner types it in the working copy."""
+    return subprocess.run([cupola.BIN, *args], env=learner.env, cwd=cwd or learner.dir, text=True, capture_output=True, timeout=60)
+
+
+def status(learner):
+    out = cupola_in(learner, "status", "--json")
+    return json.loads(out.stdout) if out.returncode == 0 else None
+
+
+def port(learner, name):
+    for plugin in status(learner)["plugins"]:
+        if plugin["name"] == name:
+            return int(plugin["listen"][0].rsplit(":", 1)[1])
+
+
+def get(learner, name, path):
+    return cupola.request(port(learner, name), path)
+
+
+def beyond_tour(learner):
+    """As after the tour: saving reloads."""
+    learner.ok("catch-up", "0.1")
+
+
+# ---- starting, attaching, stopping ----
+
+def test_from_nothing_to_an_application_and_back():
+    with Learner() as learner:
+        session = learner.session()  # no copy yet, and whatever ports there are
+        session.expect(re.escape(learner.dir) + ": made")
+        session.expect(r"built 4 services in [\d.]+ s")
+        guide = session.expect(r"The guide: (http://127\.0\.0\.1:\d+/)").group(1)
+        session.expect(r"Now: tour  ")
+        session.expect(r"edit .*/iss-distance-service/app\.c")
+        progress = learner.progress()
+        assert progress["guide"] + "/" == guide and progress["now"] == "tour" and progress["build"]["ok"], progress
+        answer = get(learner, "frontend", "/api/distance?location=Darmstadt")
+        assert answer.status == 200 and answer.json()["distance"] > 0
+        assert cupola.request(int(guide.split(":")[2].strip("/")), "/").status == 200
+
+        second = learner.session()
+        second.expect("The guide: " + re.escape(guide))
+        second.expect("this one looks on")
+        assert second.interrupt() == 0
+        assert get(learner, ISS, PLACE).status == 200  # it did not take the host along
+
+        assert session.interrupt() == 0
+        assert status(learner) is None
+        assert "nothing runs here" in learner.fails("check")
+
+        again = learner.session(cwd=learner.path("gateway"))
+        again.expect("The guide: " + re.escape(guide))  # the same address as before
+        assert learner.ok("stop") == ""
+        again.expect("The host has ended")
+        assert again.process.wait(30) == 0
+        assert "nothing runs" in learner.ok("stop")
+
+
+def test_a_session_that_is_killed_takes_its_host_along():
+    with Learner() as learner:
+        session = started(learner)
+        pids = [p["pid"] for p in status(learner)["processes"]] + [status(learner)["pid"]]
+        os.kill(session.process.pid, signal.SIGKILL)
+        session.process.wait()
+        cupola.until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "the host to end")
+        again = learner.session()
+        again.expect("The guide: http")
+        again.interrupt()
+
+
+def test_a_host_that_runs_already_is_attached_to():
+    with Learner() as learner:
+        learner.copy()
+        ports = learner.free_ports()
+        beyond_tour(learner)
+        first = learner.session()
+        first.expect("The guide: http")
+        second = learner.session()
+        second.expect("this one looks on")
+        learner.edit(APP, "const char *problem = coordinates_from_query(req, &here);", "const char *problem = coordinates_from_query(req, &here); /**/")
+        first.expect(ISS + r": built and reloaded in [\d.]+ s \(generation 2\)")
+        second.expect(ISS + r": built and reloaded")
+        assert sum("built and reloaded in" in line for line in first.lines + second.lines) == 1  # once
+        assert ports[f"{ISS}:5003"] == port(learner, ISS)
+        first.interrupt()
+        second.expect("The host has ended")
+        assert second.process.wait(30) == 0
+
+
+def test_taken_ports_are_moved_and_their_holder_named():
+    with Learner() as learner, socket.socket() as held:
+        learner.copy()
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        taken = held.getsockname()[1]
+        learner.free_ports()
+        kept = json.loads(learner.read(".workshop/ports.json"))
+        for old in ("upstream:5004", "station:4318"):
+            del kept[old]
+        # What depends on a moved port by default, and what names it in the file.
+        conf = learner.read("host.conf").decode().replace("127.0.0.1:4318", f"127.0.0.1:{taken}")
+        learner.write("host.conf", conf)
+        learner.write(".workshop/ports.json", json.dumps(kept))
+        session = learner.session(env={"OTEL_TRACES_EXPORTER": "otlp"})
+        session.expect("OTEL_TRACES_EXPORTER=otlp is set and wins over host.conf")
+        moved = session.expect(rf"port {taken} is taken by .*\(pid {os.getpid()}\): station is on (\d+)").group(1)
+        session.expect("The guide: http")
+        listens = next(p for p in status(learner)["plugins"] if p["name"] == "station")["listen"]
+        assert f"otlp=127.0.0.1:{moved}" in listens, listens
+        assert get(learner, "frontend", "/api/distance?location=Darmstadt").status == 200
+        assert learner.read("host.conf").decode() == conf  # the learner's file is the learner's
+        session.interrupt()
+        again = learner.session()
+        again.expect(f"station is on {moved}")
+        again.expect("The guide: http")
+        assert ("OTEL_EXPORTER_OTLP_ENDPOINT" in learner.read(".workshop/installed.mk").decode()) == (taken == 4318)
+        again.interrupt()
+
+
+# ---- saving ----
+
+def test_the_tour_reloads_by_hand_and_then_saving_reloads():
+    with Learner() as learner:
+        session = started(learner)
+        before = get(learner, ISS, "/").text
+        out = learner.run("check")
+        assert out.returncode == 1 and "--  " in out.stdout and "no reload by hand" in out.stdout, out
+        learner.edit(APP, "if (problem)", TYPED)
+        session.expect(ISS + r": saved\. Now `make -C iss-distance-service` and `cupola reload iss-distance-service` \(Tour\)")
+        assert get(learner, ISS, "/").text == before
+        built = subprocess.run(["make", "-C", learner.path(ISS)], env=learner.env, text=True, capture_output=True, timeout=60)
+        assert built.returncode == 0, built
+        out = cupola_in(learner, "reload", ISS, cwd=learner.home)  # from any folder, as the text has it
+        assert out.returncode == 0 and "generation 2" in out.stdout, out
+        session.expect(ISS + r": reloaded by hand \(generation 2\)")
+        session.expect("From now on, saving a file builds and reloads it")
+        assert get(learner, ISS, "/").text == "typed by a learner\n"
+        assert "passed" in learner.ok("check", "tour") and learner.now() == "0.1"
+
+        mark = session.mark()
+        learner.edit(APP, "typed by a learner", "saved by a learner")
+        session.expect(ISS + r": built and reloaded in [\d.]+ s \(generation 3\)", mark)
+        assert get(learner, ISS, "/").text == "saved by a learner\n"
+
+        mark = session.mark()
+        learner.write(APP, learner.read(APP))  # saved without a change: nothing
+        os.utime(learner.path(APP))
+        learner.write(APP + ".new", learner.read(APP).replace(b"saved by a learner", b"renamed by an editor"))
+        os.rename(learner.path(APP + ".new"), learner.path(APP))
+        session.expect(ISS + r": built and reloaded in [\d.]+ s \(generation 4\)", mark)
+        assert get(learner, ISS, "/").text == "renamed by an editor\n"
+        assert sum("built" in line for line in session.lines[mark:]) == 1
+        session.interrupt()
+
+
+def test_a_compile_error_is_said_with_file_and_line():
+    with Learner() as learner:
+        learner.copy()
+        beyond_tour(learner)
+        session = started(learner)
+        good = learner.read(APP)
+        line = good.decode().splitlines().index("api(struct iss *iss, struct svc_request *req)") + 2
+        learner.write(APP, good.replace(b"if (problem)", b"if (problem", 1))
+        session.expect(ISS + ": does not compile; the version before goes on serving")
+        found = session.expect(r"^  iss-distance-service/app\.c:(\d+): expected")
+        assert line < int(found.group(1)) < line + 9, found.group()
+        assert len(session.lines) - session.lines.index(next(l for l in session.lines if "does not compile" in l)) <= 5  # no wall of text
+        assert get(learner, ISS, PLACE).status == 200
+        build = learner.progress()["build"]
+        assert build["service"] == ISS and not build["ok"] and build["errors"][0]["line"] == int(found.group(1)), build
+        assert build["errors"][0]["file"] == APP
+        out = learner.run("check")
+        assert "does not compile, so what is checked is the version before" in out.stdout.splitlines()[0], out
+        assert f"app.c:{found.group(1)}" in out.stdout.splitlines()[1]
+
+        learner.write(APP, good.replace(b"get_iss_coordinates(iss", b"get_my_coordinates(iss", 1))  # found by linker, or host
+        session.expect("get_my_coordinates")
+        assert get(learner, ISS, PLACE).status == 200
+        mark = session.mark()
+        learner.write(APP, good)
+        session.expect(ISS + r": built and reloaded", mark)
+        assert learner.progress()["build"]["ok"]
+
+        mark = session.mark()
+        learner.write("by-hand/by-hand.c", learner.read("by-hand/by-hand.c") + b"/* mine */\n")
+        session.expect(r"by-hand: built in [\d.]+ s", mark)
+        session.interrupt()
+
+
+def test_host_conf_is_taken_up_or_its_mistake_told():
+    with Learner() as learner:
+        learner.copy()
+        beyond_tour(learner)
+        session = started(learner)
+        conf = learner.read("host.conf").decode()
+        learner.write("host.conf", conf.replace("[resource]", "[resource]\ndeployment.environment.name = dev", 1))
+        session.expect(r"host\.conf: in force after [\d.]+ s")
+        mark = session.mark()
+        learner.write("host.conf", conf.replace("logs = none", "logs = otpl", 1))
+        session.expect(r"host\.conf: has a mistake; what was before stays in force", mark)
+        session.expect(r"^  .*host\.conf:\d+: .*otpl", mark)
+        assert get(learner, ISS, PLACE).status == 200
+        assert not any("by hand" in line for line in session.lines)
+        session.interrupt()
+
+
+def test_a_crash_is_explained_and_shown_until_it_is_mended():
+    with Learner() as learner:
+        learner.copy()
+        beyond_tour(learner)
+        session = started(learner)
+        good = learner.read(APP)
+        learner.write(APP, good.replace(b"if (problem)", b"if (svc_query(req, \"crash\"))\n\t\t*(volatile int *)NULL = 1;\n\tif (problem)", 1))
+        session.expect(ISS + r": built and reloaded")
+        line = learner.read(APP).decode().splitlines().index("\t\t*(volatile int *)NULL = 1;") + 1
+        assert get(learner, ISS, PLACE).status == 200
+        try:
+            get(learner, ISS, "/?crash=1")
+        except OSError:
+            pass
+        except Exception as error:  # the connection is gone
+            assert "closed" in str(error).lower() or "Remote" in type(error).__name__, error
+        session.expect(ISS + r": segmentation fault \(SIGSEGV\)")
+        session.expect(rf"iss-distance-service/app\.c:{line}  api\(\)")
+        session.expect("It was started again at once")
+        crash = learner.progress()["crash"]
+        assert crash["service"] == ISS and crash["line"] == line and crash["file"] == APP and crash["hint"], crash
+        assert get(learner, "gateway", "/?location=Darmstadt").status in (200, 502)
+        cupola.until(lambda: get(learner, ISS, PLACE).status == 200, "the service to be back")
+        mark = session.mark()
+        learner.write(APP, good)
+        session.expect(ISS + r": built and reloaded", mark)
+        assert learner.progress()["crash"] is None
+        assert not any("by hand" in line for line in session.lines), session.text()
+        session.interrupt()
+
+
+def test_saves_are_seen_without_notification_too():
+    with Learner() as learner:
+        learner.copy()
+        beyond_tour(learner)
+        session = started(learner, "--poll")
+        learner.edit(APP, "if (problem)", TYPED)
+        session.expect(ISS + r": built and reloaded")
+        assert get(learner, ISS, "/").text == "typed by a learner\n"
+        session.interrupt()
+
+
+# ---- while it runs ----
+
+def test_catch_up_is_built_and_checked_at_once():
+    with Learner() as learner:
+        session = started(learner, "watch")  # it checks after each reload
+        learner.ok("catch-up", "2")
+        session.expect(ISS + r": built and reloaded")
+        session.expect(r"host\.conf: in force")
+        lines = [json.loads(line) for line in learner.ok("check", "1.2", "--json").splitlines()]
+        assert lines[-1]["done"] and lines[-1]["step"] == "1.2" and all(l["result"] == "pass" for l in lines[:-1]), lines
+        steps = {s["step"]: s for s in learner.progress()["steps"]}
+        assert steps["1.2"]["passed_at"] and steps["1.1"]["passed_at"] and not steps["1.2"]["caught_up"]
+        assert learner.progress()["now"] == "2.1"
+
+        out = learner.run("check", "--json")
+        lines = [json.loads(line) for line in out.stdout.splitlines()]
+        failed = [l for l in lines[:-1] if l["result"] == "fail"]
+        assert out.returncode == 1 and failed and all(l["miss"] for l in failed), lines
+        assert json.loads(learner.ok("hint", "--json"))["id"] == failed[0]["id"]
+        session.expect(r"^2\.2  |passed, \d+ failed")  # the watching session's own check
+
+        mark = session.mark()
+        learner.ok("undo")
+        session.expect(ISS + r": built and reloaded|host\.conf: ", mark)
+        session.interrupt()
+
+
+def test_faults_are_planted_and_mended():
+    with Learner() as learner:
+        session = started(learner)
+        assert "fails now" in learner.ok("break", "iss")
+        assert get(learner, ISS, PLACE).status == 502
+        assert get(learner, "geolocator-service", "/?location=Darmstadt").status == 200
+        learner.ok("break", "none")
+        assert get(learner, ISS, PLACE).status == 200
+        learner.ok("break", "places")
+        assert get(learner, "geolocator-service", "/?location=Lima").status == 502
+        assert get(learner, ISS, PLACE).status == 200
+        learner.ok("break", "none")
+        assert "expected iss, places or none, found moon" in learner.fails("break", "moon")
+        assert "is no service" in learner.fails("memcheck", "moon")
+        session.interrupt()
+
+
+if __name__ == "__main__":
+    cupola.main()
