@@ -108,3 +108,15 @@ TESTS += %D%/test-guide
 	plugins/guide/page.c plugins/guide/run.c plugins/guide/tint.c
 %C%_test_guide_CPPFLAGS = $(service_cppflags) -I$(top_srcdir)/plugins/guide -I$(top_srcdir)/plugins/web $(CMARK_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"'
 %C%_test_guide_LDADD = plugins/web/libweb.la $(service_ldadd) $(CMARK_LIBS)
+
+# Assertions: the engine without its HTTP call.
+check_engine_sources = plugins/station/activity.c plugins/station/buf.c plugins/station/check-file.c plugins/station/check-judge.c \
+	plugins/station/check-match.c plugins/station/check-miss.c plugins/station/check-miss-why.c plugins/station/check-names.c \
+	plugins/station/check-select.c plugins/station/check-series.c plugins/station/check-subject.c plugins/station/otlp-guard.c \
+	plugins/station/otlp-json.c plugins/station/store.c plugins/station/store-owner.c
+EXTRA_DIST += %D%/check-fixture.h
+check_PROGRAMS += %D%/test-check
+TESTS += %D%/test-check
+%C%_test_check_SOURCES = %D%/test-check.c $(check_engine_sources)
+%C%_test_check_CPPFLAGS = $(station_cppflags)
+%C%_test_check_LDADD = $(station_ldadd)
