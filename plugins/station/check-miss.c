@@ -486,7 +486,8 @@ write_values(struct search *s, struct buf *buf)
 					JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 
 				buf_printf(buf, "; expected %s among them",
-				           dump ? dump : "?");
+				           dump ? dump : "");
+				buf->failed = buf->failed || !dump;
 				free(dump);
 				break;
 			}

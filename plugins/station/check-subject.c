@@ -99,7 +99,7 @@ read_part(struct check_look *look, const char *part, const char *name,
 	buf_fini(&text);
 	if (json ? otlp_json_read(descriptor, json_object_get(json, name), &message,
 	                          NULL) == -ENOMEM
-	         : json_error_code(&error) == json_error_out_of_memory)
+	         : !*error.text || json_error_code(&error) == json_error_out_of_memory)
 		look->out_of_memory = true;
 	json_decref(json);
 	return message;

@@ -10,10 +10,12 @@
 #ifndef TESTS_CHECK_FIXTURE_H
 #define TESTS_CHECK_FIXTURE_H
 
-#include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <check.h>
 
 #include "check-judge.h"
 #include "check-miss.h"
@@ -91,7 +93,8 @@ arrived_from(const char *service, const char *resource, int signal, const char *
 	parsed = json_loads(json, 0, NULL);
 	ck_assert_msg(parsed != NULL, "no JSON: %s", json);
 	ck_assert_int_eq(otlp_json_read(request_of(signal), parsed, &message, &err), 0);
-	ck_assert_int_eq(store_add(store, signal, message, 5 * SECOND, &rejected, &err), 1);
+	ck_assert_int_eq(store_add(store, signal, message, 5 * SECOND, &rejected, &err),
+	                 1);
 	protobuf_c_message_free_unpacked(message, NULL);
 	json_decref(parsed);
 	free(json);
@@ -105,38 +108,39 @@ arrived(const char *service, int signal, const char *item)
 }
 
 /* A trace is a letter, a span a digit. */
-#define SPAN_FULL(trace, name, id, parent, start, end, more)                          \
-	"{'traceId':'0000000000000000000000000000000" trace                              \
+#define SPAN_FULL(trace, name, id, parent, start, end, more)                           \
+	"{'traceId':'0000000000000000000000000000000" trace                            \
 	"','spanId':'000000000000000" id "','parentSpanId':'" parent "','name':'" name \
 	"','startTimeUnixNano':'" start "','endTimeUnixNano':'" end "'" more "}"
 #define PARENT(id) "000000000000000" id
 #define SPAN(trace, name, id, parent, more) \
 	SPAN_FULL(trace, name, id, parent, "1000000000", "1005000000", more)
-#define ATTRIBUTES(list)      ",'attributes':[" list "]"
-#define STRING(key, value)    "{'key':'" key "','value':{'stringValue':'" value "'}}"
-#define INTEGER(key, value)   "{'key':'" key "','value':{'intValue':'" value "'}}"
-#define DOUBLE(key, value)    "{'key':'" key "','value':{'doubleValue':" value "}}"
-#define BOOLEAN(key, value)   "{'key':'" key "','value':{'boolValue':" value "}}"
-#define LOG(severity, body, more) \
-	"{'timeUnixNano':'1002000000','severityNumber':" severity ",'body':{'stringValue':'" \
-	body "'}" more "}"
-#define IN_SPAN(trace, id)                                      \
+#define ATTRIBUTES(list)    ",'attributes':[" list "]"
+#define STRING(key, value)  "{'key':'" key "','value':{'stringValue':'" value "'}}"
+#define INTEGER(key, value) "{'key':'" key "','value':{'intValue':'" value "'}}"
+#define DOUBLE(key, value)  "{'key':'" key "','value':{'doubleValue':" value "}}"
+#define BOOLEAN(key, value) "{'key':'" key "','value':{'boolValue':" value "}}"
+#define LOG(severity, body, more)                                 \
+	"{'timeUnixNano':'1002000000','severityNumber':" severity \
+	",'body':{'stringValue':'" body "'}" more "}"
+#define IN_SPAN(trace, id)                                       \
 	",'traceId':'0000000000000000000000000000000" trace "'," \
 	"'spanId':'000000000000000" id "'"
 
 /* A counter's report: value, start and time in seconds. */
-static void
-counted(const char *service, const char *metric, const char *attributes, int value, int start,
-        int time)
+static inline void
+counted(const char *service, const char *metric, const char *attributes, int value,
+        int start, int time)
 {
 	char text[1024];
 
-	snprintf(text, sizeof text,
-	         "{'name':'%s','unit':'{request}','description':'How many.','sum':{"
-	         "'aggregationTemporality':2,'isMonotonic':true,'dataPoints':[{"
-	         "'startTimeUnixNano':'%d000000000','timeUnixNano':'%d000000000','asInt':'%d',"
-	         "'attributes':[%s]}]}}",
-	         metric, start, time, value, attributes);
+	snprintf(
+		text, sizeof text,
+		"{'name':'%s','unit':'{request}','description':'How many.','sum':{"
+		"'aggregationTemporality':2,'isMonotonic':true,'dataPoints':[{"
+		"'startTimeUnixNano':'%d000000000','timeUnixNano':'%d000000000','asInt':'%d',"
+		"'attributes':[%s]}]}}",
+		metric, start, time, value, attributes);
 	arrived(service, STORE_METRICS, text);
 }
 
@@ -150,12 +154,11 @@ read_file(const char *text)
 	int r = check_file_read(json, strlen(json), &file, &mistakes);
 
 	*said = '\0';
-	json_array_foreach(mistakes, i, mistake)
-		len += (size_t)snprintf(
-			said + len, sizeof said - len, "%s%s%s%s", i ? "\n" : "",
-			json_string_value(json_object_get(mistake, "path")),
-			*json_string_value(json_object_get(mistake, "path")) ? ": " : "",
-			json_string_value(json_object_get(mistake, "message")));
+	json_array_foreach(mistakes, i, mistake) len += (size_t)snprintf(
+		said + len, sizeof said - len, "%s%s%s%s", i ? "\n" : "",
+		json_string_value(json_object_get(mistake, "path")),
+		*json_string_value(json_object_get(mistake, "path")) ? ": " : "",
+		json_string_value(json_object_get(mistake, "message")));
 	ck_assert_int_eq(r, mistakes ? -EINVAL : 0);
 	json_decref(mistakes);
 	free(json);
@@ -163,7 +166,7 @@ read_file(const char *text)
 }
 
 /* Begins to judge a file of one assertion, given without its id. */
-static void
+static inline void
 begin(const char *assertion)
 {
 	char *text;
@@ -178,14 +181,14 @@ begin(const char *assertion)
 	free(text);
 }
 
-static enum check_state_kind
+static inline enum check_state_kind
 evaluate(uint64_t now_ns)
 {
 	ck_assert_int_eq(check_judge_evaluate(&judge_of, now_ns), 0);
 	return judge_of.states[0].kind;
 }
 
-static void
+static inline void
 end(void)
 {
 	check_judge_fini(&judge_of);
@@ -194,7 +197,7 @@ end(void)
 }
 
 /* "pass", or the sentence that says why not. */
-static const char *
+static inline const char *
 judge(const char *assertion)
 {
 	struct buf miss = { 0 };
@@ -212,7 +215,7 @@ judge(const char *assertion)
 	return said;
 }
 
-#define assert_pass(assertion)         ck_assert_str_eq(judge(assertion), "pass")
+#define assert_pass(assertion)           ck_assert_str_eq(judge(assertion), "pass")
 #define assert_miss(assertion, sentence) ck_assert_str_eq(judge(assertion), sentence)
 
 #endif

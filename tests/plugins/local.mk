@@ -110,7 +110,7 @@ TESTS += %D%/test-guide
 %C%_test_guide_LDADD = plugins/web/libweb.la $(service_ldadd) $(CMARK_LIBS)
 
 # Assertions: the engine without its HTTP call.
-check_engine_sources = plugins/station/activity.c plugins/station/buf.c plugins/station/check-file.c plugins/station/check-judge.c \
+check_engine_sources = plugins/station/activity.c plugins/station/buf.c plugins/station/filter.c plugins/station/lifecycle.c plugins/station/query.c plugins/station/check-file.c plugins/station/check-judge.c \
 	plugins/station/check-match.c plugins/station/check-miss.c plugins/station/check-miss-why.c plugins/station/check-names.c \
 	plugins/station/check-select.c plugins/station/check-series.c plugins/station/check-subject.c plugins/station/otlp-guard.c \
 	plugins/station/otlp-json.c plugins/station/store.c plugins/station/store-owner.c
@@ -120,3 +120,9 @@ TESTS += %D%/test-check
 %C%_test_check_SOURCES = %D%/test-check.c $(check_engine_sources)
 %C%_test_check_CPPFLAGS = $(station_cppflags)
 %C%_test_check_LDADD = $(station_ldadd)
+check_PROGRAMS += %D%/test-check-file
+TESTS += %D%/test-check-file
+%C%_test_check_file_SOURCES = %D%/test-check-file.c $(check_engine_sources)
+%C%_test_check_file_CPPFLAGS = $(station_cppflags)
+%C%_test_check_file_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+%C%_test_check_file_LDADD = $(station_ldadd)

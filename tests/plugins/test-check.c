@@ -3,12 +3,12 @@
 #include "check-fixture.h"
 #include "check-main.h"
 
-#define SELECT(fields) "{'select':{" fields "}}"
-#define EACH(fields, each) "{'select':{" fields "},'each':{" each "}}"
+#define SELECT(fields)       "{'select':{" fields "}}"
+#define EACH(fields, each)   "{'select':{" fields "},'each':{" each "}}"
 #define COUNT(fields, count) "{'select':{" fields "},'count':" count "}"
-#define SPANS "'signal':'spans','service':'iss'"
-#define LOGS "'signal':'logs','service':'iss'"
-#define POINTS "'signal':'points','service':'iss'"
+#define SPANS                "'signal':'spans','service':'iss'"
+#define LOGS                 "'signal':'logs','service':'iss'"
+#define POINTS               "'signal':'points','service':'iss'"
 
 /* ---- values ---- */
 
@@ -18,9 +18,13 @@ one_span(void)
 	arrived("iss", STORE_SPANS,
 	        SPAN("a", "get", "1", "",
 	             ATTRIBUTES(STRING("text", "hello world") "," INTEGER("int", "200") "," DOUBLE(
-			     "real", "1.5") "," BOOLEAN("yes", "true") ",{'key':'list','value':{'arrayValue':{'values':[{'stringValue':'a'},{'intValue':'2'}]}}},"
-	                                                       "{'key':'map','value':{'kvlistValue':{'values':[" INTEGER("k", "1") "]}}},"
-	                                                                                                                          "{'key':'bytes','value':{'bytesValue':'AQI='}},{'key':'empty','value':{}}")));
+			     "real",
+			     "1.5") "," BOOLEAN("yes",
+	                                        "true") ",{'key':'list','value':{'arrayValue':{'values':[{'stringValue':'a'},{'intValue':'2'}]}}},"
+	                                                "{'key':'map','value':{'kvlistValue':{'values':[" INTEGER(
+								"k",
+								"1") "]}}},"
+	                                                             "{'key':'bytes','value':{'bytesValue':'AQI='}},{'key':'empty','value':{}}")));
 }
 
 #define VALUE(key, matcher) EACH(SPANS, "'attributes':{'" key "':" matcher "}")
@@ -43,11 +47,13 @@ START_TEST(literals_are_held_by_type_and_value)
 	            "span `get`: `int` is the integer 200; expected \"200\"");
 	assert_miss(VALUE("int", "200.0"),
 	            "span `get`: `int` is the integer 200; expected 200.0");
-	assert_miss(VALUE("real", "2"), "span `get`: `real` is the double 1.5; expected 2");
+	assert_miss(VALUE("real", "2"),
+	            "span `get`: `real` is the double 1.5; expected 2");
 	assert_miss(VALUE("yes", "false"), "span `get`: `yes` is true; expected false");
 	assert_miss(VALUE("yes", "'true'"),
 	            "span `get`: `yes` is the boolean true; expected \"true\"");
-	assert_miss(VALUE("list", "['a']"), "span `get`: `list` is [\"a\", 2]; expected [\"a\"]");
+	assert_miss(VALUE("list", "['a']"),
+	            "span `get`: `list` is [\"a\", 2]; expected [\"a\"]");
 	assert_miss(VALUE("none", "1"), "span `get`: `none` is absent; expected 1");
 }
 END_TEST
@@ -64,12 +70,14 @@ START_TEST(types_are_told_apart)
 	assert_pass(VALUE("list", "{'type':'array'}"));
 	assert_pass(VALUE("map", "{'type':'map'}"));
 	assert_pass(VALUE("bytes", "{'type':'bytes'}"));
-	assert_miss(VALUE("text", "{'type':'integer'}"),
-	            "span `get`: `text` is the string \"hello world\"; expected an integer");
+	assert_miss(
+		VALUE("text", "{'type':'integer'}"),
+		"span `get`: `text` is the string \"hello world\"; expected an integer");
 	assert_miss(VALUE("int", "{'type':'string'}"),
 	            "span `get`: `int` is the integer 200; expected a string");
-	assert_miss(VALUE("text", "{'type':'number'}"),
-	            "span `get`: `text` is the string \"hello world\"; expected a number");
+	assert_miss(
+		VALUE("text", "{'type':'number'}"),
+		"span `get`: `text` is the string \"hello world\"; expected a number");
 	assert_miss(VALUE("text", "{'type':'bytes'}"),
 	            "span `get`: `text` is the string \"hello world\"; expected bytes");
 	assert_miss(VALUE("list", "{'type':'string'}"),
@@ -91,24 +99,31 @@ START_TEST(matchers_of_numbers_and_texts)
 	assert_pass(VALUE("int", "'present'"));
 	assert_pass(VALUE("empty", "'present'"));
 	assert_pass(VALUE("none", "'absent'"));
-	assert_miss(VALUE("int", "{'min':300}"), "span `get`: `int` is 200; expected at least 300");
-	assert_miss(VALUE("int", "{'max':100}"), "span `get`: `int` is 200; expected at most 100");
+	assert_miss(VALUE("int", "{'min':300}"),
+	            "span `get`: `int` is 200; expected at least 300");
+	assert_miss(VALUE("int", "{'max':100}"),
+	            "span `get`: `int` is 200; expected at most 100");
 	assert_miss(VALUE("int", "{'min':300,'max':399}"),
 	            "span `get`: `int` is 200; expected from 300 to 399");
-	assert_miss(VALUE("text", "{'min':1}"),
-	            "span `get`: `text` is the string \"hello world\"; expected at least 1");
-	assert_miss(VALUE("text", "{'matches':'^world'}"),
-	            "span `get`: `text` is \"hello world\"; expected a match of /^world/");
+	assert_miss(
+		VALUE("text", "{'min':1}"),
+		"span `get`: `text` is the string \"hello world\"; expected at least 1");
+	assert_miss(
+		VALUE("text", "{'matches':'^world'}"),
+		"span `get`: `text` is \"hello world\"; expected a match of /^world/");
 	assert_miss(VALUE("int", "{'matches':'2'}"),
 	            "span `get`: `int` is the integer 200; expected a match of /2/");
-	assert_miss(VALUE("text", "{'contains':'moon'}"),
-	            "span `get`: `text` is \"hello world\"; expected something that contains \"moon\"");
+	assert_miss(
+		VALUE("text", "{'contains':'moon'}"),
+		"span `get`: `text` is \"hello world\"; expected something that contains \"moon\"");
 	assert_miss(VALUE("int", "{'one_of':[400,404,500]}"),
 	            "span `get`: `int` is 200; expected 400, 404 or 500");
-	assert_miss(VALUE("int", "{'not':200}"), "span `get`: `int` is 200; expected anything but 200");
+	assert_miss(VALUE("int", "{'not':200}"),
+	            "span `get`: `int` is 200; expected anything but 200");
 	assert_miss(VALUE("none", "{'not':1}"),
 	            "span `get`: `none` is absent; expected anything but 1");
-	assert_miss(VALUE("none", "'present'"), "span `get`: `none` is absent; expected a value");
+	assert_miss(VALUE("none", "'present'"),
+	            "span `get`: `none` is absent; expected a value");
 	assert_miss(VALUE("int", "'absent'"), "span `get`: `int` is 200; expected none");
 	assert_miss(VALUE("text", "{'equals':'present'}"),
 	            "span `get`: `text` is \"hello world\"; expected \"present\"");
@@ -119,16 +134,18 @@ START_TEST(other_names_of_an_attribute_are_told)
 {
 	arrived("iss", STORE_SPANS,
 	        SPAN("a", "get", "1", "",
-	             ATTRIBUTES(INTEGER("http.status_code", "200") "," STRING(
-			     "http.request.metod", "GET"))));
+	             ATTRIBUTES(INTEGER("http.status_code",
+	                                "200") "," STRING("http.request.metod", "GET"))));
 	assert_miss(VALUE("http.response.status_code", "200"),
 	            "span `get`: `http.status_code` found, the old name; expected "
 	            "`http.response.status_code`");
-	assert_miss(VALUE("http.request.method", "'GET'"),
-	            "span `get`: `http.request.metod` found; expected `http.request.method`");
-	assert_miss(VALUE("http.status_code", "'absent'"),
-	            "span `get`: `http.status_code` is 200; expected none, its stable name is "
-	            "`http.response.status_code`");
+	assert_miss(
+		VALUE("http.request.method", "'GET'"),
+		"span `get`: `http.request.metod` found; expected `http.request.method`");
+	assert_miss(
+		VALUE("http.status_code", "'absent'"),
+		"span `get`: `http.status_code` is 200; expected none, its stable name is "
+		"`http.response.status_code`");
 }
 END_TEST
 
@@ -144,8 +161,9 @@ START_TEST(the_nearest_span_is_named)
 	            "span `getting-iss` found; expected `getting-iss-coordinates`");
 	assert_miss(SELECT(SPANS ",'name':'asking'"),
 	            "span `asking` came from `gateway`; expected `iss`");
-	assert_miss(SELECT(SPANS ",'name':'calculating'"),
-	            "no span `calculating` from `iss`; found `getting-iss`, `something else`");
+	assert_miss(
+		SELECT(SPANS ",'name':'calculating'"),
+		"no span `calculating` from `iss`; found `getting-iss`, `something else`");
 	assert_miss(SELECT("'signal':'spans','name':{'matches':'^calc'}"),
 	            "span `getting-iss` found; expected a match of /^calc/");
 	assert_miss(SELECT(SPANS ",'name':'getting-iss','kind':'SERVER'"),
@@ -157,20 +175,26 @@ END_TEST
 
 START_TEST(fields_of_spans)
 {
-	arrived_from("iss", STRING("service.version", "1.0.0"), STORE_SPANS,
-	             SPAN("a", "get", "1", "",
-	                  ",'kind':2,'status':{'code':2,'message':'it broke'},'links':[{'traceId':"
-	                  "'0102030405060708090a0b0c0d0e0f10','spanId':'0102030405060708'}],"
-	                  "'events':[{'name':'exception'," "'attributes':[" STRING("exception.type", "EIO") "]}]"));
-	assert_pass(EACH(SPANS, "'kind':'SERVER','status':'ERROR','status_message':'it broke',"
-	                        "'duration':{'min':'5ms','max':'5ms'},'links':1,'parent':'none',"
-	                        "'trace_id':'0000000000000000000000000000000a','span_id':"
-	                        "'0000000000000001','scope':{'name':'lib','version':'1.0'},"
-	                        "'resource':{'service.version':'1.0.0'},'event':{'name':'exception',"
-	                        "'attributes':{'exception.type':'EIO'}}"));
-	assert_miss(EACH(SPANS, "'kind':'CLIENT'"), "span `get`: its kind is SERVER; expected CLIENT");
-	assert_miss(EACH(SPANS, "'kind':{'one_of':['CLIENT','INTERNAL']}"),
-	            "span `get`: its kind is SERVER; expected \"CLIENT\" or \"INTERNAL\"");
+	arrived_from(
+		"iss", STRING("service.version", "1.0.0"), STORE_SPANS,
+		SPAN("a", "get", "1", "",
+	             ",'kind':2,'status':{'code':2,'message':'it broke'},'links':[{'traceId':"
+	             "'0102030405060708090a0b0c0d0e0f10','spanId':'0102030405060708'}],"
+	             "'events':[{'name':'exception',"
+	             "'attributes':[" STRING("exception.type", "EIO") "]}]"));
+	assert_pass(
+		EACH(SPANS,
+	             "'kind':'SERVER','status':'ERROR','status_message':'it broke',"
+	             "'duration':{'min':'5ms','max':'5ms'},'links':1,'parent':'none',"
+	             "'trace_id':'0000000000000000000000000000000a','span_id':"
+	             "'0000000000000001','scope':{'name':'lib','version':'1.0'},"
+	             "'resource':{'service.version':'1.0.0'},'event':{'name':'exception',"
+	             "'attributes':{'exception.type':'EIO'}}"));
+	assert_miss(EACH(SPANS, "'kind':'CLIENT'"),
+	            "span `get`: its kind is SERVER; expected CLIENT");
+	assert_miss(
+		EACH(SPANS, "'kind':{'one_of':['CLIENT','INTERNAL']}"),
+		"span `get`: its kind is SERVER; expected \"CLIENT\" or \"INTERNAL\"");
 	assert_miss(EACH(SPANS, "'status':'UNSET'"),
 	            "span `get`: its status is ERROR; expected UNSET");
 	assert_miss(EACH(SPANS, "'status_message':'other'"),
@@ -188,7 +212,8 @@ START_TEST(fields_of_spans)
 	            "span `get`: `service.version` is \"1.0.0\"; expected \"2.0.0\"");
 	assert_miss(EACH(SPANS, "'event':{'name':'retry'}"),
 	            "span `get`: its event is `exception`; expected `retry`");
-	assert_miss(EACH(SPANS, "'event':'none'"), "span `get`: it has 1 event; expected none");
+	assert_miss(EACH(SPANS, "'event':'none'"),
+	            "span `get`: it has 1 event; expected none");
 	assert_pass(EACH(SPANS, "'event':'present'"));
 }
 END_TEST
@@ -198,44 +223,54 @@ START_TEST(parents)
 	arrived("iss", STORE_SPANS, SPAN("a", "GET /", "1", "", ",'kind':2"));
 	arrived("iss", STORE_SPANS, SPAN("a", "get", "2", PARENT("1"), ""));
 	arrived("iss", STORE_SPANS, SPAN("b", "lost", "3", PARENT("9"), ""));
-	assert_pass(EACH(SPANS ",'name':'get'", "'parent':{'name':'GET /','kind':'SERVER'}"));
+	assert_pass(
+		EACH(SPANS ",'name':'get'", "'parent':{'name':'GET /','kind':'SERVER'}"));
 	assert_pass(EACH(SPANS ",'name':'get'", "'parent':'present'"));
 	assert_pass(EACH(SPANS ",'name':'GET /'", "'parent':'none'"));
 	assert_pass(EACH(SPANS ",'name':'get'", "'ancestor':{'kind':'SERVER'}"));
-	assert_miss(EACH(SPANS ",'name':'get'", "'parent':{'name':'calculating-iss-distance'}"),
-	            "span `get`: its parent is `GET /`; expected `calculating-iss-distance`");
-	assert_miss(EACH(SPANS ",'name':'get'", "'parent':{'service':'gateway'}"),
-	            "span `get`: its parent is `GET /` of `iss`; expected one of `gateway`");
-	assert_miss(EACH(SPANS ",'name':'get'", "'parent':{'kind':'CLIENT'}"),
-	            "span `get`: its parent is `GET /`, and there its kind is SERVER; expected CLIENT");
+	assert_miss(
+		EACH(SPANS ",'name':'get'",
+	             "'parent':{'name':'calculating-iss-distance'}"),
+		"span `get`: its parent is `GET /`; expected `calculating-iss-distance`");
+	assert_miss(
+		EACH(SPANS ",'name':'get'", "'parent':{'service':'gateway'}"),
+		"span `get`: its parent is `GET /` of `iss`; expected one of `gateway`");
+	assert_miss(
+		EACH(SPANS ",'name':'get'", "'parent':{'kind':'CLIENT'}"),
+		"span `get`: its parent is `GET /`, and there its kind is SERVER; expected CLIENT");
 	assert_miss(EACH(SPANS ",'name':'get'", "'parent':'none'"),
 	            "span `get`: its parent is `GET /`; expected a root");
 	assert_miss(EACH(SPANS ",'name':'GET /'", "'parent':{'name':'calc'}"),
 	            "span `GET /`: it is a root; expected the parent `calc`");
 	assert_miss(EACH(SPANS ",'name':'GET /'", "'parent':'present'"),
 	            "span `GET /`: it is a root; expected a parent");
-	assert_miss(EACH(SPANS ",'name':'lost'", "'parent':{'name':'calc'}"),
-	            "span `lost`: its parent has not arrived; expected `calc` (is it ended on "
-	            "every path?)");
+	assert_miss(
+		EACH(SPANS ",'name':'lost'", "'parent':{'name':'calc'}"),
+		"span `lost`: its parent has not arrived; expected `calc` (is it ended on "
+		"every path?)");
 	assert_miss(EACH(SPANS ",'name':'lost'", "'parent':'none'"),
 	            "span `lost`: its parent has not arrived; expected a root");
 	assert_miss(EACH(SPANS ",'name':'get'", "'ancestor':{'name':'ask'}"),
 	            "span `get`: above it are `GET /`; expected `ask`");
-	assert_miss(EACH(SPANS ",'name':'lost'", "'ancestor':{'name':'ask'}"),
-	            "span `lost`: above it are a span that has not arrived; expected `ask`");
+	assert_miss(
+		EACH(SPANS ",'name':'lost'", "'ancestor':{'name':'ask'}"),
+		"span `lost`: above it are a span that has not arrived; expected `ask`");
 	assert_miss(EACH(SPANS ",'name':'GET /'", "'ancestor':{'name':'ask'}"),
 	            "span `GET /`: it is a root; expected `ask`");
-	assert_miss(SELECT(SPANS ",'name':'calculating-iss-distance'"),
-	            "no span `calculating-iss-distance` from `iss`; found `lost`, `get`, `GET /`; "
-	            "the parent of 1 span never arrived (is it ended on every path?)");
+	assert_miss(
+		SELECT(SPANS ",'name':'calculating-iss-distance'"),
+		"no span `calculating-iss-distance` from `iss`; found `lost`, `GET /`, `get`; "
+		"the parent of 1 span never arrived (is it ended on every path?)");
 }
 END_TEST
 
 START_TEST(order)
 {
 	arrived("iss", STORE_SPANS, SPAN_FULL("a", "first", "1", "", "1000", "2000", ""));
-	arrived("iss", STORE_SPANS, SPAN_FULL("a", "second", "2", "", "2000", "3000", ""));
-	arrived("iss", STORE_LOGS, "{'timeUnixNano':'2500','severityNumber':9" IN_SPAN("a", "2") "}");
+	arrived("iss", STORE_SPANS,
+	        SPAN_FULL("a", "second", "2", "", "2000", "3000", ""));
+	arrived("iss", STORE_LOGS,
+	        "{'timeUnixNano':'2500','severityNumber':9" IN_SPAN("a", "2") "}");
 	assert_pass(EACH(SPANS ",'name':'first'", "'before':{'name':'second'}"));
 	assert_pass(EACH(SPANS ",'name':'second'", "'after':{'name':'first'}"));
 	assert_pass(EACH(LOGS, "'after':{'name':'first'}"));
@@ -245,8 +280,9 @@ START_TEST(order)
 	            "span `first`: it begins before `second` has ended");
 	assert_miss(EACH(LOGS, "'after':{'name':'second'}"),
 	            "log record: it begins before `second` has ended");
-	assert_miss(EACH(SPANS ",'name':'first'", "'after':{'name':'zero'}"),
-	            "span `first`: its trace has no span to be compared with; expected `zero`");
+	assert_miss(
+		EACH(SPANS ",'name':'first'", "'after':{'name':'zero'}"),
+		"span `first`: its trace has no span to be compared with; expected `zero`");
 }
 END_TEST
 
@@ -260,23 +296,29 @@ START_TEST(counts)
 	assert_pass(COUNT(SPANS, "{'min':1,'max':3}"));
 	assert_pass(COUNT(SPANS ",'name':'none'", "0"));
 	assert_miss(COUNT(SPANS, "5"), "2 spans found; expected 5");
-	assert_miss(COUNT(SPANS ",'name':'get'", "{'min':3}"), "2 spans `get` found; expected at least 3");
+	assert_miss(COUNT(SPANS ",'name':'get'", "{'min':3}"),
+	            "2 spans `get` found; expected at least 3");
 	assert_miss(COUNT(SPANS ",'name':'get'", "1"), "2 spans `get` found; expected 1");
-	assert_miss(COUNT(SPANS, "0"), "2 spans found; expected none (the first: span `get`)");
+	assert_miss(COUNT(SPANS, "0"),
+	            "2 spans found; expected none (the first: span `get`)");
 	arrived("iss", STORE_SPANS, SPAN("a", "get", "2", "", ",'kind':2"));
-	assert_miss(COUNT(SPANS ",'name':'get','kind':'SERVER'", "2"),
-	            "1 span `get` found; expected 2; the nearest other: span `get`: its kind is "
-	            "UNSPECIFIED; expected SERVER");
+	assert_miss(
+		COUNT(SPANS ",'name':'get','kind':'SERVER'", "2"),
+		"1 span `get` found; expected 2; the nearest other: span `get`: its kind is "
+		"UNSPECIFIED; expected SERVER");
 }
 END_TEST
 
 START_TEST(each_says_how_many_are_wrong)
 {
-	arrived("iss", STORE_SPANS, SPAN("a", "get", "1", "", ATTRIBUTES(INTEGER("n", "1"))));
-	arrived("iss", STORE_SPANS, SPAN("a", "get", "2", "", ATTRIBUTES(STRING("n", "1"))));
+	arrived("iss", STORE_SPANS,
+	        SPAN("a", "get", "1", "", ATTRIBUTES(INTEGER("n", "1"))));
+	arrived("iss", STORE_SPANS,
+	        SPAN("a", "get", "2", "", ATTRIBUTES(STRING("n", "1"))));
 	arrived("iss", STORE_SPANS, SPAN("a", "get", "3", "", ""));
-	assert_miss(VALUE("n", "{'type':'integer'}"),
-	            "span `get`: `n` is the string \"1\"; expected an integer (2 of 3 spans)");
+	assert_miss(
+		VALUE("n", "{'type':'integer'}"),
+		"span `get`: `n` is the string \"1\"; expected an integer (2 of 3 spans)");
 }
 END_TEST
 
@@ -284,11 +326,15 @@ END_TEST
 
 START_TEST(sets_of_values)
 {
-	arrived("iss", STORE_SPANS, SPAN("a", "get", "1", "", ATTRIBUTES(INTEGER("n", "200"))));
-	arrived("iss", STORE_SPANS, SPAN("a", "get", "2", "", ATTRIBUTES(INTEGER("n", "500"))));
-	arrived("iss", STORE_SPANS, SPAN("a", "get", "3", "", ATTRIBUTES(INTEGER("n", "500"))));
+	arrived("iss", STORE_SPANS,
+	        SPAN("a", "get", "1", "", ATTRIBUTES(INTEGER("n", "200"))));
+	arrived("iss", STORE_SPANS,
+	        SPAN("a", "get", "2", "", ATTRIBUTES(INTEGER("n", "500"))));
+	arrived("iss", STORE_SPANS,
+	        SPAN("a", "get", "3", "", ATTRIBUTES(INTEGER("n", "500"))));
 	assert_pass(VALUES("n", "{'only':[200,500],'include':[500],'distinct':2}"));
-	assert_miss(VALUES("n", "{'only':[200]}"), "`n` is 200, 500; expected only [200]");
+	assert_miss(VALUES("n", "{'only':[200]}"),
+	            "`n` is 200, 500; expected only [200]");
 	assert_miss(VALUES("n", "{'include':[500,404]}"),
 	            "`n` is 200, 500; expected 404 among them");
 	assert_miss(VALUES("n", "{'distinct':{'min':3}}"),
@@ -308,21 +354,27 @@ START_TEST(who_did_send_is_said)
 	assert_miss(SELECT(SPANS ",'name':'get'"),
 	            "nothing arrived from `iss`; `gateway` sent 1 log record");
 	counted("iss", "requests", "", 1, 1, 2);
-	assert_miss(SELECT(SPANS ",'name':'get'"), "`iss` sent no spans; it sent 1 series of metrics");
+	assert_miss(SELECT(SPANS ",'name':'get'"),
+	            "`iss` sent no spans; it sent 1 series of metrics");
 	assert_miss(SELECT("'signal':'traces','service':'iss'"),
 	            "`iss` sent no traces; it sent 1 series of metrics");
-	assert_miss(SELECT("'signal':'spans'"),
-	            "no spans arrived; `gateway` sent 1 log record; `iss` sent 1 series of metrics");
+	assert_miss(
+		SELECT("'signal':'spans'"),
+		"no spans arrived; `gateway` sent 1 log record; `iss` sent 1 series of metrics");
 	since = store_seq(store);
 	driven = true;
-	assert_miss(SELECT(LOGS), "nothing at all has arrived since the requests began, from any service");
+	assert_miss(
+		SELECT(LOGS),
+		"nothing at all has arrived since the requests began, from any service");
 	arrived("iss", STORE_SPANS, SPAN("a", "get", "1", "", ""));
 	arrived("iss", STORE_SPANS, SPAN("a", "get", "2", "", ""));
-	assert_miss(SELECT(LOGS),
-	            "`iss` sent no log records since the requests began; it sent 2 spans");
-	assert_miss(SELECT(POINTS ",'metric':'requests'"),
-	            "metric `requests` was last reported before the requests began (is its "
-	            "interval longer than `within`?)");
+	assert_miss(
+		SELECT(LOGS),
+		"`iss` sent no log records since the requests began; it sent 2 spans");
+	assert_miss(
+		SELECT(POINTS ",'metric':'requests'"),
+		"metric `requests` was last reported before the requests began (is its "
+		"interval longer than `within`?)");
 }
 END_TEST
 
@@ -331,37 +383,45 @@ END_TEST
 START_TEST(fields_of_logs)
 {
 	arrived("iss", STORE_SPANS, SPAN("a", "GET /", "1", "", ""));
-	arrived("iss", STORE_LOGS, LOG("9", "in the span", ",'eventName':'e'" IN_SPAN("a", "1")));
+	arrived("iss", STORE_LOGS,
+	        LOG("9", "in the span", ",'eventName':'e'" IN_SPAN("a", "1")));
 	arrived("iss", STORE_LOGS, LOG("9", "outside", ""));
 	assert_pass(COUNT(LOGS ",'severity':'INFO'", "2"));
 	assert_pass(COUNT(LOGS ",'severity':{'min':'DEBUG'}", "2"));
 	assert_pass(COUNT(LOGS ",'severity':{'one_of':['INFO','WARN']}", "2"));
 	assert_pass(COUNT(LOGS ",'severity':9", "2"));
-	assert_pass(EACH(LOGS ",'body':'in the span'",
-	                 "'span':{'name':'GET /'},'event_name':'e','trace_id':'present','span_id':"
-	                 "'0000000000000001'"));
-	assert_pass(EACH(LOGS ",'body':'outside'", "'span':'none','trace_id':'absent','event_name':'absent'"));
+	assert_pass(EACH(
+		LOGS ",'body':'in the span'",
+		"'span':{'name':'GET /'},'event_name':'e','trace_id':'present','span_id':"
+		"'0000000000000001'"));
+	assert_pass(EACH(LOGS ",'body':'outside'",
+	                 "'span':'none','trace_id':'absent','event_name':'absent'"));
 	assert_miss(COUNT(LOGS ",'severity':'WARN'", "1"),
 	            "log record \"in the span\": its severity is INFO; expected WARN");
-	assert_miss(SELECT(LOGS ",'severity':{'min':'WARN'}"),
-	            "log record \"in the span\": its severity is INFO; expected at least WARN");
-	assert_miss(EACH(LOGS, "'trace_id':'present'"),
-	            "log record \"outside\": it has no trace id; expected a value (was it emitted "
-	            "while a span was current?) (1 of 2 log records)");
-	assert_miss(EACH(LOGS ",'body':'outside'", "'span':{'name':'GET /'}"),
-	            "log record \"outside\": it belongs to no span; expected `GET /` (was it emitted "
-	            "while the span was current?)");
+	assert_miss(
+		SELECT(LOGS ",'severity':{'min':'WARN'}"),
+		"log record \"in the span\": its severity is INFO; expected at least WARN");
+	assert_miss(
+		EACH(LOGS, "'trace_id':'present'"),
+		"log record \"outside\": it has no trace id; expected a value (was it emitted "
+		"while a span was current?) (1 of 2 log records)");
+	assert_miss(
+		EACH(LOGS ",'body':'outside'", "'span':{'name':'GET /'}"),
+		"log record \"outside\": it belongs to no span; expected `GET /` (was it emitted "
+		"while the span was current?)");
 	assert_miss(EACH(LOGS ",'body':'in the span'", "'span':{'name':'calc'}"),
 	            "log record \"in the span\": its span is `GET /`; expected `calc`");
 	assert_miss(EACH(LOGS ",'body':'in the span'", "'span':'none'"),
 	            "log record \"in the span\": it belongs to a span; expected none");
-	assert_miss(SELECT(LOGS ",'body':{'matches':'^out of'}"),
-	            "log record \"in the span\": its body is \"in the span\"; expected a match of "
-	            "/^out of/");
+	assert_miss(
+		SELECT(LOGS ",'body':{'matches':'^out of'}"),
+		"log record \"in the span\": its body is \"in the span\"; expected a match of "
+		"/^out of/");
 	arrived("iss", STORE_LOGS, LOG("17", "lost", IN_SPAN("a", "9")));
-	assert_miss(EACH(LOGS ",'body':'lost'", "'span':{'name':'calc'}"),
-	            "log record \"lost\": its span has not arrived; expected `calc` (is it ended on "
-	            "every path?)");
+	assert_miss(
+		EACH(LOGS ",'body':'lost'", "'span':{'name':'calc'}"),
+		"log record \"lost\": its span has not arrived; expected `calc` (is it ended on "
+		"every path?)");
 }
 END_TEST
 
@@ -369,20 +429,28 @@ END_TEST
 
 START_TEST(a_resource_is_the_newest)
 {
-	arrived_from("iss", STRING("service.instance.id", "1"), STORE_LOGS, LOG("9", "old", ""));
+	arrived_from("iss", STRING("service.instance.id", "1"), STORE_LOGS,
+	             LOG("9", "old", ""));
 	since = store_seq(store);
 	driven = true;
-	assert_pass(EACH("'signal':'resources','service':'iss'", "'resource':{'service.version':'absent'}"));
-	assert_miss(EACH("'signal':'resources','service':'iss'", "'resource':{'service.version':'1.0.0'}"),
-	            "the Resource of `iss`: `service.version` is absent; expected \"1.0.0\"");
-	arrived_from("iss", STRING("service.instance.id", "1") "," STRING("service.version", "1.0.0"),
-	             STORE_LOGS, LOG("9", "new", ""));
-	assert_pass("{'select':{'signal':'resources','service':'iss'},'count':1,'each':{'resource':{"
-	            "'service.version':'1.0.0','service.name':'iss'}}}");
+	assert_pass(EACH("'signal':'resources','service':'iss'",
+	                 "'resource':{'service.version':'absent'}"));
+	assert_miss(
+		EACH("'signal':'resources','service':'iss'",
+	             "'resource':{'service.version':'1.0.0'}"),
+		"the Resource of `iss`: `service.version` is absent; expected \"1.0.0\"");
+	arrived_from(
+		"iss",
+		STRING("service.instance.id", "1") "," STRING("service.version", "1.0.0"),
+		STORE_LOGS, LOG("9", "new", ""));
+	assert_pass(
+		"{'select':{'signal':'resources','service':'iss'},'count':1,'each':{'resource':{"
+		"'service.version':'1.0.0','service.name':'iss'}}}");
 	arrived_from("", STRING("x", "y"), STORE_LOGS, LOG("9", "nobody", ""));
-	assert_miss(EACH("'signal':'resources'", "'service':'present'"),
-	            "the Resource of a service without a name found; expected a value (1 of 2 "
-	            "Resources)");
+	assert_miss(
+		EACH("'signal':'resources'", "'service':'present'"),
+		"the Resource of a service without a name found; expected a value (1 of 2 "
+		"Resources)");
 	assert_miss(SELECT("'signal':'resources','service':'gateway'"),
 	            "the Resource of `iss` found; expected `gateway`");
 }
@@ -390,21 +458,26 @@ END_TEST
 
 START_TEST(instances_of_a_service_are_told_apart)
 {
-	arrived_from("iss", STRING("service.instance.id", "1"), STORE_LOGS, LOG("9", "a", ""));
-	arrived_from("iss", STRING("service.instance.id", "2"), STORE_LOGS, LOG("9", "b", ""));
+	arrived_from("iss", STRING("service.instance.id", "1"), STORE_LOGS,
+	             LOG("9", "a", ""));
+	arrived_from("iss", STRING("service.instance.id", "2"), STORE_LOGS,
+	             LOG("9", "b", ""));
 	assert_pass(COUNT("'signal':'resources','service':'iss'", "2"));
 	since = store_seq(store);
 	driven = true;
-	assert_pass(EACH("'signal':'resources','service':'iss'", "'resource':{'service.instance.id':'2'}"));
-	arrived_from("iss", STRING("service.instance.id", "1"), STORE_LOGS, LOG("9", "c", ""));
-	assert_pass(EACH("'signal':'resources','service':'iss'", "'resource':{'service.instance.id':'1'}"));
+	assert_pass(EACH("'signal':'resources','service':'iss'",
+	                 "'resource':{'service.instance.id':'2'}"));
+	arrived_from("iss", STRING("service.instance.id", "1"), STORE_LOGS,
+	             LOG("9", "c", ""));
+	assert_pass(EACH("'signal':'resources','service':'iss'",
+	                 "'resource':{'service.instance.id':'1'}"));
 }
 END_TEST
 
 /* ---- points ---- */
 
 #define GREW(fields, by) "{'select':{" fields "},'increase':" by "}"
-#define REQUESTS POINTS ",'metric':'requests'"
+#define REQUESTS         POINTS ",'metric':'requests'"
 
 START_TEST(increase_is_from_the_value_before)
 {
@@ -420,7 +493,8 @@ START_TEST(increase_is_from_the_value_before)
 	assert_pass(GREW(REQUESTS, "7"));
 	assert_pass(GREW(REQUESTS ",'attributes':{'status':200}", "5"));
 	assert_pass(GREW(REQUESTS ",'attributes':{'status':500}", "0"));
-	assert_pass(EACH(REQUESTS ",'attributes':{'status':200}", "'increase':5,'value':15"));
+	assert_pass(
+		EACH(REQUESTS ",'attributes':{'status':200}", "'increase':5,'value':15"));
 	assert_miss(GREW(REQUESTS, "9"), "`requests` grew by 7; expected 9");
 	assert_miss(GREW(POINTS, "{'min':9}"), "3 series grew by 7; expected at least 9");
 	assert_miss(EACH(REQUESTS ",'attributes':{'status':200}", "'increase':1"),
@@ -441,8 +515,9 @@ START_TEST(increase_survives_a_reset)
 	driven = true;
 	counted("iss", "requests", "", 12, 1, 6); /* 2 */
 	counted("iss", "requests", "", 5, 7, 8);  /* a restart: 5 more */
-	counted("iss", "requests", "", 20, 9, 10); /* another, unseen but for its start: 20 more */
-	counted("iss", "requests", "", 4, 9, 11);  /* a total that fell: 4 more */
+	counted("iss", "requests", "", 20, 9,
+	        10); /* another, unseen but for its start: 20 more */
+	counted("iss", "requests", "", 4, 9, 11); /* a total that fell: 4 more */
 	assert_pass(GREW(REQUESTS, "31"));
 }
 END_TEST
@@ -459,8 +534,10 @@ START_TEST(a_new_version_of_a_service_goes_on_counting)
 	since = store_seq(store);
 	driven = true;
 	snprintf(text, sizeof text, metric, 20, 12);
-	arrived_from("iss", STRING("service.instance.id", "1") "," STRING("service.version", "2"),
-	             STORE_METRICS, text);
+	arrived_from(
+		"iss",
+		STRING("service.instance.id", "1") "," STRING("service.version", "2"),
+		STORE_METRICS, text);
 	assert_pass(GREW(REQUESTS ",'resource':{'service.version':'2'}", "2"));
 }
 END_TEST
@@ -472,15 +549,20 @@ START_TEST(differences_and_gauges)
 		"'timeUnixNano':'1','asInt':'3'}]}}";
 
 	arrived("iss", STORE_METRICS, delta);
-	arrived("iss", STORE_METRICS, "{'name':'g','gauge':{'dataPoints':[{'timeUnixNano':'1','asDouble':4.5}]}}");
+	arrived("iss", STORE_METRICS,
+	        "{'name':'g','gauge':{'dataPoints':[{'timeUnixNano':'1','asDouble':4.5}]}}");
 	since = store_seq(store);
 	driven = true;
 	arrived("iss", STORE_METRICS, delta);
 	arrived("iss", STORE_METRICS, delta);
-	arrived("iss", STORE_METRICS, "{'name':'g','gauge':{'dataPoints':[{'timeUnixNano':'2','asDouble':3.0}]}}");
+	arrived("iss", STORE_METRICS,
+	        "{'name':'g','gauge':{'dataPoints':[{'timeUnixNano':'2','asDouble':3.0}]}}");
 	assert_pass(GREW(POINTS ",'metric':'d'", "6"));
-	assert_pass(EACH(POINTS ",'metric':'d'", "'temporality':'delta','kind':'counter'"));
-	assert_pass(EACH(POINTS ",'metric':'g'", "'kind':'gauge','value':3,'increase':-1.5,'temporality':'absent'"));
+	assert_pass(
+		EACH(POINTS ",'metric':'d'", "'temporality':'delta','kind':'counter'"));
+	assert_pass(
+		EACH(POINTS ",'metric':'g'",
+	             "'kind':'gauge','value':3,'increase':-1.5,'temporality':'absent'"));
 	assert_miss(EACH(POINTS ",'metric':'g'", "'kind':'counter'"),
 	            "metric `g`: its kind is gauge; expected counter");
 	assert_miss(EACH(POINTS ",'metric':'d'", "'temporality':'cumulative'"),
@@ -495,12 +577,13 @@ timed(const char *unit, const char *bounds, int count, double sum, int time)
 {
 	char text[1024];
 
-	snprintf(text, sizeof text,
-	         "{'name':'duration','unit':'%s','histogram':{'aggregationTemporality':2,"
-	         "'dataPoints':[{'startTimeUnixNano':'1000000000','timeUnixNano':'%d000000000',"
-	         "'count':'%d','sum':%f,'explicitBounds':[%s],'exemplars':[{'traceId':"
-	         "'0102030405060708090a0b0c0d0e0f10'},{}]}]}}",
-	         unit, time, count, sum, bounds);
+	snprintf(
+		text, sizeof text,
+		"{'name':'duration','unit':'%s','histogram':{'aggregationTemporality':2,"
+		"'dataPoints':[{'startTimeUnixNano':'1000000000','timeUnixNano':'%d000000000',"
+		"'count':'%d','sum':%f,'explicitBounds':[%s],'exemplars':[{'traceId':"
+		"'0102030405060708090a0b0c0d0e0f10'},{}]}]}}",
+		unit, time, count, sum, bounds);
 	arrived("iss", STORE_METRICS, text);
 }
 
@@ -512,21 +595,26 @@ START_TEST(histograms)
 	since = store_seq(store);
 	driven = true;
 	timed("s", "0.1,0.5,1", 14, 5.0, 6);
-	assert_pass(EACH(DURATION, "'kind':'histogram','unit':'s','count':14,'sum':5,'increase':4,"
-	                           "'mean':0.5,'bounds':[0.1,0.5,1],'exemplars':1,'description':'absent'"));
+	assert_pass(EACH(
+		DURATION,
+		"'kind':'histogram','unit':'s','count':14,'sum':5,'increase':4,"
+		"'mean':0.5,'bounds':[0.1,0.5,1],'exemplars':1,'description':'absent'"));
 	assert_pass(EACH(DURATION, "'bounds':'own'"));
 	assert_pass(GREW(DURATION, "4"));
-	assert_miss(EACH(DURATION, "'bounds':'default'"),
-	            "metric `duration`: its bounds are 0.1, 0.5, 1; expected the default ones");
+	assert_miss(
+		EACH(DURATION, "'bounds':'default'"),
+		"metric `duration`: its bounds are 0.1, 0.5, 1; expected the default ones");
 	assert_miss(EACH(DURATION, "'bounds':[1,2]"),
 	            "metric `duration`: its bounds are 0.1, 0.5, 1; expected 1, 2");
 	assert_miss(EACH(DURATION, "'unit':'ms'"),
 	            "metric `duration`: its unit is \"s\"; expected \"ms\"");
-	assert_miss(EACH(DURATION, "'exemplars':{'min':2}"),
-	            "metric `duration`: it has 1 exemplar with a trace id; expected at least 2");
+	assert_miss(
+		EACH(DURATION, "'exemplars':{'min':2}"),
+		"metric `duration`: it has 1 exemplar with a trace id; expected at least 2");
 	assert_miss(EACH(DURATION, "'mean':{'min':1}"),
 	            "metric `duration`: its mean is 0.5; expected at least 1");
-	assert_miss(EACH(DURATION, "'value':1"), "metric `duration`: it has no value; expected 1");
+	assert_miss(EACH(DURATION, "'value':1"),
+	            "metric `duration`: it has no value; expected 1");
 }
 END_TEST
 
@@ -534,8 +622,9 @@ START_TEST(the_default_buckets_are_known)
 {
 	timed("ms", "0,5,10,25,50,75,100,250,500,750,1000,2500,5000,7500,10000", 1, 1, 2);
 	assert_pass(EACH(DURATION, "'bounds':'default'"));
-	assert_miss(EACH(DURATION, "'bounds':'own'"),
-	            "metric `duration`: its buckets are the default ones; expected bounds of its own");
+	assert_miss(
+		EACH(DURATION, "'bounds':'own'"),
+		"metric `duration`: its buckets are the default ones; expected bounds of its own");
 	counted("iss", "requests", "", 1, 1, 2);
 	assert_miss(EACH(REQUESTS, "'bounds':'own'"),
 	            "metric `requests`: it is no histogram with bounds");
@@ -551,7 +640,8 @@ two_services(void)
 {
 	arrived("frontend", STORE_SPANS, SPAN("a", "GET /", "1", "", ",'kind':2"));
 	arrived("frontend", STORE_SPANS, SPAN("a", "ask", "2", PARENT("1"), ",'kind':3"));
-	arrived("iss", STORE_SPANS, SPAN("a", "calc", "3", PARENT("2"), ",'status':{'code':2}"));
+	arrived("iss", STORE_SPANS,
+	        SPAN("a", "calc", "3", PARENT("2"), ",'status':{'code':2}"));
 	arrived("iss", STORE_LOGS, LOG("9", "x", IN_SPAN("a", "3")));
 	arrived("iss", STORE_SPANS, SPAN("b", "alone", "4", PARENT("9"), ""));
 }
@@ -559,23 +649,32 @@ two_services(void)
 START_TEST(fields_of_traces)
 {
 	two_services();
-	assert_pass("{'select':{" TRACES "},'count':1,'each':{'services':['iss','frontend'],'root':{"
-	            "'name':'GET /'},'has':[{'name':'calc','status':'ERROR'},{'name':'ask'}],"
-	            "'spans':3,'roots':1,'errors':1,'logs':1,'missing':0,'duration':'5ms',"
-	            "'trace_id':'0000000000000000000000000000000a'}}");
+	assert_pass(
+		"{'select':{" TRACES
+		"},'count':1,'each':{'services':['iss','frontend'],'root':{"
+		"'name':'GET /'},'has':[{'name':'calc','status':'ERROR'},{'name':'ask'}],"
+		"'spans':3,'roots':1,'errors':1,'logs':1,'missing':0,'duration':'5ms',"
+		"'trace_id':'0000000000000000000000000000000a'}}");
 	assert_pass(EACH(TRACES, "'services':{'contains':'iss'}"));
 	assert_pass(COUNT("'signal':'traces'", "2"));
 	assert_pass(EACH("'signal':'traces','root':'none'", "'missing':1,'roots':0"));
-	assert_miss(EACH(TRACES, "'services':['frontend','iss','gateway']"),
-	            "trace 00000000…: it is over `frontend` and `iss`; expected `gateway` too");
-	assert_miss(EACH(TRACES, "'services':['frontend']"),
-	            "trace 00000000…: it is over `frontend` and `iss`; expected 1 of them");
-	assert_miss(EACH(TRACES, "'services':{'contains':'gateway'}"),
-	            "trace 00000000…: it is over `frontend` and `iss`; expected `gateway` among them");
-	assert_miss(EACH(TRACES, "'spans':4"), "trace 00000000…: it has 3 spans; expected 4");
-	assert_miss(EACH(TRACES, "'roots':2"), "trace 00000000…: it has 1 root; expected 2");
-	assert_miss(EACH(TRACES, "'errors':0"), "trace 00000000…: it has 1 failed span; expected 0");
-	assert_miss(EACH(TRACES, "'logs':2"), "trace 00000000…: it has 1 log record; expected 2");
+	assert_miss(
+		EACH(TRACES, "'services':['frontend','iss','gateway']"),
+		"trace 00000000…: it is over `frontend` and `iss`; expected `gateway` too");
+	assert_miss(
+		EACH(TRACES, "'services':['frontend']"),
+		"trace 00000000…: it is over `frontend` and `iss`; expected 1 of them");
+	assert_miss(
+		EACH(TRACES, "'services':{'contains':'gateway'}"),
+		"trace 00000000…: it is over `frontend` and `iss`; expected `gateway` among them");
+	assert_miss(EACH(TRACES, "'spans':4"),
+	            "trace 00000000…: it has 3 spans; expected 4");
+	assert_miss(EACH(TRACES, "'roots':2"),
+	            "trace 00000000…: it has 1 root; expected 2");
+	assert_miss(EACH(TRACES, "'errors':0"),
+	            "trace 00000000…: it has 1 failed span; expected 0");
+	assert_miss(EACH(TRACES, "'logs':2"),
+	            "trace 00000000…: it has 1 log record; expected 2");
 	assert_miss(EACH("'signal':'traces','service':'iss','roots':0", "'missing':0"),
 	            "trace 00000000…: it has 1 parent that never arrived; expected 0");
 	assert_miss(EACH(TRACES, "'root':{'name':'POST /'}"),
@@ -584,9 +683,10 @@ START_TEST(fields_of_traces)
 	            "trace 00000000…: its root is `GET /`; expected none");
 	assert_miss(EACH("'signal':'traces','spans':1", "'root':{'name':'POST /'}"),
 	            "trace 00000000…: its root has not arrived");
-	assert_miss(EACH(TRACES, "'has':[{'service':'iss','name':'calculate'}]"),
-	            "trace 00000000…: it has no span `calculate` that fits: span `calc` found; "
-	            "expected `calculate`");
+	assert_miss(
+		EACH(TRACES, "'has':[{'service':'iss','name':'calculate'}]"),
+		"trace 00000000…: it has no span `calculate` that fits: span `calc` found; "
+		"expected `calculate`");
 	assert_miss(COUNT(TRACES, "2"), "1 trace found; expected 2");
 }
 END_TEST
@@ -645,7 +745,8 @@ START_TEST(what_cannot_be_mended_fails_at_once)
 	end();
 	begin(VALUES("n", "{'only':[1]}"));
 	ck_assert_int_eq(evaluate(0), CHECK_HOLDING);
-	arrived("iss", STORE_SPANS, SPAN("a", "get", "2", "", ATTRIBUTES(INTEGER("n", "2"))));
+	arrived("iss", STORE_SPANS,
+	        SPAN("a", "get", "2", "", ATTRIBUTES(INTEGER("n", "2"))));
 	ck_assert_int_eq(evaluate(0), CHECK_FAILED);
 	end();
 }
@@ -722,9 +823,10 @@ START_TEST(evicted_items_are_told_of)
 	for (int i = 0; i < 200; i++)
 		arrived("iss", STORE_SPANS, SPAN("a", "get", "1", "", ""));
 	driven = true;
-	ck_assert_ptr_nonnull(strstr(judge(COUNT(SPANS, "200")),
-	                             "; the station had to drop older telemetry, a larger "
-	                             "`budget` keeps it"));
+	ck_assert_ptr_nonnull(
+		strstr(judge(COUNT(SPANS, "200")),
+	               "; the station had to drop older telemetry, a larger "
+	               "`budget` keeps it"));
 }
 END_TEST
 
@@ -755,8 +857,9 @@ START_TEST(the_store_changes_while_it_is_looked_at)
 {
 	static const char *const assertions[] = {
 		EACH(SPANS, "'parent':'none','attributes':{'a':'absent'}"),
-		EACH(LOGS, "'span':{'name':'x'}"), EACH("'signal':'traces'", "'roots':1,'missing':0"),
-		GREW(REQUESTS, "1"), EACH("'signal':'resources'", "'resource':{'a':'absent'}")
+		EACH(LOGS, "'span':{'name':'x'}"),
+		EACH("'signal':'traces'", "'roots':1,'missing':0"), GREW(REQUESTS, "1"),
+		EACH("'signal':'resources'", "'resource':{'a':'absent'}")
 	};
 
 	for (size_t a = 0; a < 5; a++) {
@@ -764,7 +867,8 @@ START_TEST(the_store_changes_while_it_is_looked_at)
 
 		store_clear(store);
 		for (int i = 0; i < 200; i++) {
-			arrived("iss", STORE_SPANS, SPAN("a", "get", "1", PARENT("2"), ""));
+			arrived("iss", STORE_SPANS,
+			        SPAN("a", "get", "1", PARENT("2"), ""));
 			arrived("iss", STORE_LOGS, LOG("9", "x", IN_SPAN("a", "1")));
 			counted("iss", "requests", "", i, 1, i + 2);
 		}
@@ -788,11 +892,12 @@ START_TEST(large_traces_and_circles)
 	for (int i = 1; i <= 300; i++) {
 		char text[512];
 
-		snprintf(text, sizeof text,
-		         "{'traceId':'0000000000000000000000000000000a','spanId':'%016x',"
-		         "'parentSpanId':'%016x','name':'s','startTimeUnixNano':'1','endTimeUnixNano':"
-		         "'2'}",
-		         i, i == 1 ? 300 : i - 1);
+		snprintf(
+			text, sizeof text,
+			"{'traceId':'0000000000000000000000000000000a','spanId':'%016x',"
+			"'parentSpanId':'%016x','name':'s','startTimeUnixNano':'1','endTimeUnixNano':"
+			"'2'}",
+			i, i == 1 ? 300 : i - 1);
 		arrived("iss", STORE_SPANS, text);
 	}
 	assert_pass(EACH(SPANS, "'parent':{'name':'s'}"));
