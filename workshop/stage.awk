@@ -260,7 +260,7 @@ function make(now,    i, j, n, m)
 		n = split(insertions[i], m, " ")
 		for (j = 1; j <= n; j++)
 			put_mark(m[j], now)
-		if (!owner[i] && lines[i] == "" && left_out && stage[n_stage] ~ /(^|{)$/)
+		if (!owner[i] && lines[i] == "" && left_out && stage[n_stage] ~ /(^|[{])$/)
 			;
 		else if (!owner[i])
 			put(lines[i])
