@@ -10,8 +10,8 @@ A directive is a comment alone on its line; the fenced block, table or line belo
 
     <!-- code: FILE step N PIECE -->       a mark, a `show`, `function()`, `struct name` or `[section]` of a
                                            file at a step, as cut-stage has it; without PIECE the whole file
-    <!-- code: tree:PATTERN function NAME -->    a function of a file of this repository; one file must have it
-    <!-- code: tree:PATTERN line "TEXT" -->      the line that has TEXT, with those that continue it
+    <!-- code: PATH function NAME -->      a function of a file of this repository
+    <!-- code: PATH line "TEXT" -->        the line that has TEXT, with those that continue it
     <!-- diff: FILE from N to M -->        what changes between two steps
     <!-- diff: FILE from N to M stat -->   only how much
     <!-- minutes: 1.2 -->                  how long a step takes, by steps.json; `page`, `explore` likewise
@@ -22,7 +22,6 @@ Fenced blocks of C, INI, JSON or differences without a directive are refused: th
 
 import argparse
 import difflib
-import fnmatch
 import json
 import os
 import re
@@ -69,50 +68,45 @@ class Stages:
         return lines[1:] if "SPDX-License-Identifier" in lines[0] else lines
 
 
-def tree_files(pattern):
-    folder, name = os.path.split(pattern)
-    for found in sorted(fnmatch.filter(os.listdir(os.path.join(TREE, folder)), name)):
-        with open(os.path.join(TREE, folder, found)) as file:
-            yield file.read().splitlines()
+def tree_lines(path):
+    with open(os.path.join(TREE, path)) as file:
+        return file.read().splitlines()
 
 
-def tree_function(pattern, name):
+def tree_function(path, name):
     """The function with the comment above it; a prototype is none."""
-    found = []
-    for lines in tree_files(pattern):
-        for i, line in enumerate(lines):
-            if not line.startswith(f"{name}("):
-                continue
-            end = next(j for j in range(i, len(lines)) if lines[j] == "{" or lines[j].endswith(";"))
-            if lines[end] != "{":
-                continue
-            first = i
-            while first and lines[first - 1].strip() and not lines[first - 1].startswith(("}", "#")):
-                first -= 1
-            found.append(lines[first : lines.index("}", i) + 1])
+    lines, found = tree_lines(path), []
+    for i, line in enumerate(lines):
+        if not line.startswith(f"{name}("):
+            continue
+        end = next(j for j in range(i, len(lines)) if lines[j] == "{" or lines[j].endswith(";"))
+        if lines[end] != "{":
+            continue
+        first = i
+        while first and lines[first - 1].strip() and not lines[first - 1].startswith(("}", "#")):
+            first -= 1
+        found.append(lines[first : lines.index("}", i) + 1])
     if len(found) != 1:
-        raise Stale(f"{len(found)} functions {name} in {pattern}; expected one")
+        raise Stale(f"{len(found)} functions {name} in {path}; expected one")
     return found[0]
 
 
-def tree_line(pattern, text):
-    found = [(lines, i) for lines in tree_files(pattern) for i, line in enumerate(lines) if text in line]
+def tree_line(path, text):
+    lines = tree_lines(path)
+    found = [i for i, line in enumerate(lines) if text in line]
     if len(found) != 1:
-        raise Stale(f'{len(found)} lines of {pattern} have "{text}"; expected one')
-    lines, first = found[0]
-    last = first
+        raise Stale(f'{len(found)} lines of {path} have "{text}"; expected one')
+    last = found[0]
     while lines[last].endswith(("\\", ",")):
         last += 1
-    return lines[first : last + 1]
+    return lines[found[0] : last + 1]
 
 
 def code(stages, what):
-    found = re.fullmatch(r"tree:(\S+) function (\w+)", what)
+    found = re.fullmatch(r'(\S+) (?:function (\w+)|line "(.+)")', what)
     if found:
-        return LANGUAGE[os.path.splitext(found[1])[1]], tree_function(found[1], found[2])
-    found = re.fullmatch(r'tree:(\S+) line "(.+)"', what)
-    if found:
-        return LANGUAGE[os.path.splitext(found[1])[1]], tree_line(found[1], found[2])
+        lines = tree_function(found[1], found[2]) if found[2] else tree_line(found[1], found[3])
+        return LANGUAGE[os.path.splitext(found[1])[1]], lines
     found = re.fullmatch(r"(\S+) step (\S+)(?: (.+))?", what)
     if not found:
         raise Stale(f"not understood: {what}")
