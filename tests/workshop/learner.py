@@ -106,7 +106,7 @@ class Learner:
     def stop_last(self):
         """Ctrl-C in the last terminal that was opened; what was said there."""
         process = self.running.pop()
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)  # a shell without a terminal may sleep through SIGINT
         process.wait(cupola.PATIENCE)
         return "".join(process.said)
 
