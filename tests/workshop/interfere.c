@@ -45,7 +45,8 @@ static int
 count(void)
 {
 	static long calls;
-	const char *kill_at = getenv("INTERFERE_KILL"), *fail_at = getenv("INTERFERE_FAIL");
+	const char *kill_at = getenv("INTERFERE_KILL"),
+		   *fail_at = getenv("INTERFERE_FAIL");
 
 	if (!is_program())
 		return 0;
@@ -55,14 +56,14 @@ count(void)
 	return fail_at && calls >= atol(fail_at) ? atoi(strchr(fail_at, ':') + 1) : 0;
 }
 
-#define CHANGE(call)                            \
-	do {                                    \
-		int error = count();            \
-		if (error) {                    \
-			errno = error;          \
-			return -1;              \
-		}                               \
-		return call;                    \
+#define CHANGE(call)                   \
+	do {                           \
+		int error = count();   \
+		if (error) {           \
+			errno = error; \
+			return -1;     \
+		}                      \
+		return call;           \
 	} while (0)
 
 int

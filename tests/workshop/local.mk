@@ -7,3 +7,8 @@ if HAVE_PYTHON3
 TESTS += $(WORKSHOP_TESTS)
 endif
 CLEANFILES += %D%/interfere.so
+
+check_PROGRAMS += %D%/test-build-words
+TESTS += %D%/test-build-words
+%C%_test_build_words_CPPFLAGS = $(test_cppflags) $(workshop_tool_cppflags) -I$(top_srcdir)/workshop/tool
+%C%_test_build_words_LDADD = $(workshop_tool_ldadd) $(CHECK_LIBS)

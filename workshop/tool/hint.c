@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "check-step.h"
 #include "course.h"
 #include "memory.h"
 #include "term.h"

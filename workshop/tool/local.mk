@@ -5,7 +5,7 @@ workshopexec_PROGRAMS = %D%/cupola-workshop
 workshop_tool_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/host $(JANSSON_CFLAGS) $(CURL_CFLAGS)
 noinst_LTLIBRARIES += %D%/libworkshop.la
 %C%_libworkshop_la_CPPFLAGS = $(workshop_tool_cppflags)
-%C%_libworkshop_la_SOURCES = %D%/tool.h %D%/backup.c %D%/backup.h %D%/build.c %D%/build.h %D%/check.c %D%/check.h \
+%C%_libworkshop_la_SOURCES = %D%/tool.c %D%/tool.h %D%/backup.c %D%/backup.h %D%/build.c %D%/build.h %D%/check-step.c %D%/check-step.h \
 	%D%/copy.c %D%/copy.h %D%/course.c %D%/course.h %D%/crash.c %D%/crash.h %D%/diff.c %D%/diff.h %D%/doctor.c %D%/doctor.h %D%/doctor-build.c %D%/doctor-machine.c %D%/doctor-around.c \
 	%D%/fault.c %D%/files.c %D%/files.h %D%/hint.c %D%/hint.h %D%/hosting.c %D%/hosting.h %D%/job.c %D%/job.h %D%/ports.c %D%/ports.h \
 	%D%/progress.c %D%/progress.h %D%/rewind.c %D%/running.c %D%/running.h %D%/session.c %D%/session.h %D%/session-priv.h \

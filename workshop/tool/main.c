@@ -5,7 +5,6 @@
  * so that it finds the parts of the same installation, wherever the tree was moved to.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,27 +78,6 @@ static const struct command commands[] = { /* in the order in which a learner me
 	{ NULL },
 };
 /* clang-format on */
-
-int
-tool_fail(const struct tool *tool, const char *fmt, ...)
-{
-	va_list ap;
-
-	fflush(stdout);
-	fprintf(stderr, "cupola workshop%s%s: ", *tool->command ? " " : "",
-	        tool->command);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return EXIT_FAILURE;
-}
-
-char *
-tool_conf(const struct tool *tool)
-{
-	return xasprintf("%s/host.conf", tool->dir);
-}
 
 /* ---- help ---- */
 

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "build.h"
-#include "check.h"
+#include "check-step.h"
 #include "course.h"
 #include "crash.h"
 #include "files.h"
@@ -264,16 +264,13 @@ build_unit(struct session *session, struct session_unit *unit)
 
 /* ---- host.conf ---- */
 
-/* What was different, as `cupola reload` tells it before the generations that followed. */
+/* What was different, "[section] key = new, was old", of what `cupola reload` tells. */
 static void
 say_changes(const char *text)
 {
 	for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
-		int len = (int)strcspn(text, "\n");
-		const char *generation = strstr(text, ": generation ");
-
-		if (len && (!generation || generation > text + len))
-			say_in(DIM, "  %.*s", len, text);
+		if (*text == '[')
+			say_in(DIM, "  %.*s", (int)strcspn(text, "\n"), text);
 	}
 }
 

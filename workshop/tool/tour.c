@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "check.h"
+#include "check-step.h"
 #include "course.h"
 #include "files.h"
 #include "memory.h"

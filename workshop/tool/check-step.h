@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * workshop/tool/check.h - whether a step is solved: its assertions over live telemetry, by `cupola check`.
+ * workshop/tool/check-step.h - whether a step is solved: its assertions over live telemetry, by `cupola check`.
  */
-#ifndef WORKSHOP_CHECK_H
-#define WORKSHOP_CHECK_H
+#ifndef WORKSHOP_CHECK_STEP_H
+#define WORKSHOP_CHECK_STEP_H
 
 #include <stddef.h>
 

@@ -3,7 +3,7 @@
  * `cupola workshop check`. What is judged is what runs, so what runs is looked at first: code that does not
  * compile, or was saved and is not loaded yet, is told of before the results that it explains.
  */
-#include "check.h"
+#include "check-step.h"
 
 #include <errno.h>
 #include <fcntl.h>

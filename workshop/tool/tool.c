@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tool.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "memory.h"
+
+int
+tool_fail(const struct tool *tool, const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fprintf(stderr, "cupola workshop%s%s: ", *tool->command ? " " : "",
+	        tool->command);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return EXIT_FAILURE;
+}
+
+char *
+tool_conf(const struct tool *tool)
+{
+	return xasprintf("%s/host.conf", tool->dir);
+}
