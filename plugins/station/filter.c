@@ -3,10 +3,14 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+
+#include "otlp-json.h"
+#include "otlp.h"
 
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MAX     100000
@@ -141,6 +145,55 @@ has_text(const struct store_item *item, const char *text)
 		    !strncasecmp(bytes + i, text, n))
 			return true;
 	return !n;
+}
+
+static bool
+value_is(const otlp_any *value, const char *text)
+{
+	struct buf json = { 0 };
+	bool same;
+
+	switch (value->value_case) {
+	case OPENTELEMETRY__PROTO__COMMON__V1__ANY_VALUE__VALUE_STRING_VALUE:
+		return !strcasecmp(value->string_value, text);
+	case OPENTELEMETRY__PROTO__COMMON__V1__ANY_VALUE__VALUE_BOOL_VALUE:
+		return !strcasecmp(value->bool_value ? "true" : "false", text);
+	case OPENTELEMETRY__PROTO__COMMON__V1__ANY_VALUE__VALUE_INT_VALUE:
+		buf_printf(&json, "%" PRId64, value->int_value);
+		break;
+	case OPENTELEMETRY__PROTO__COMMON__V1__ANY_VALUE__VALUE_DOUBLE_VALUE:
+		buf_printf(&json, "%.15g", value->double_value);
+		break;
+	default:
+		otlp_json_write(&json, &value->base);
+		break;
+	}
+	same = !json.failed && json.data && !strcmp(json.data, text);
+	buf_fini(&json);
+	return same;
+}
+
+bool
+filter_span_has(const struct store_item *item, const char *key, size_t key_len,
+                const char *value)
+{
+	otlp_span *span;
+	bool found = false;
+
+	/* Most have no such key: that is seen in the bytes, without unpacking them. */
+	if (!memmem(item->bytes, item->len, key, key_len))
+		return false;
+	span = (otlp_span *)protobuf_c_message_unpack(&otlp_span_descriptor, NULL,
+	                                              item->len, item->bytes);
+	for (size_t i = 0; span && i < span->n_attributes && !found; i++) {
+		const otlp_key_value *kv = span->attributes[i];
+
+		found = kv->value && strlen(kv->key) == key_len &&
+		        !memcmp(kv->key, key, key_len) && value_is(kv->value, value);
+	}
+	if (span)
+		protobuf_c_message_free_unpacked(&span->base, NULL);
+	return found;
 }
 
 bool

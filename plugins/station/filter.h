@@ -30,6 +30,9 @@ struct filter {
 
 /* Reads the request's parameters; text is borrowed from it. Returns NULL, or the sentence that says what is wrong. */
 const char *filter_read(struct svc_request *req, struct filter *f);
+/* Whether a span has this attribute with this value, written as text, whatever the case. */
+bool filter_span_has(const struct store_item *span, const char *key, size_t key_len,
+                     const char *value);
 bool filter_matches(const struct filter *f, const struct store_item *item);
 
 /* Reads `since`; 0 and *unix_ns, or -EINVAL. */

@@ -341,14 +341,16 @@ read_bytes(const ProtobufCFieldDescriptor *field, const json_t *json, const char
 	long n;
 
 	if (!text)
-		return wrong(err, key, is_id(field) ? "a hexadecimal id" : "base64 text");
+		return wrong(err, key,
+		             is_id(field) ? "a hexadecimal id (OTLP has no base64 there)"
+		                          : "base64 text");
 	bytes = malloc(strlen(text) + 1);
 	if (!bytes)
 		return otel_error_set(err, -ENOMEM, "out of memory");
 	n = decode_bytes(text, is_id(field), bytes);
 	if (n < 0) {
 		free(bytes);
-		return wrong(err, key, is_id(field) ? "a hexadecimal id" : "base64 text");
+		return wrong(err, key, is_id(field) ? "a hexadecimal id (OTLP has no base64 there)" : "base64 text");
 	}
 	out->data = bytes;
 	out->len = (size_t)n;

@@ -9,11 +9,11 @@
 #include <strings.h>
 
 #include "decode.h"
+#include "mistakes.h"
 #include "origin.h"
 #include "otlp.h"
 #include "query.h"
 
-#define MAX_ERRORS   32
 #define MAX_NAMES    8
 #define OFFLOAD_FROM ((size_t)64 << 10) /* bytes worth a thread of their own to decode */
 
@@ -44,11 +44,6 @@ static const struct signal {
 	                    &otlp_metrics_descriptor },
 };
 
-struct mistake {
-	uint64_t unix_ns;
-	char where[80], agent[80], text[240];
-};
-
 struct receiver {
 	const struct svc_host *host;
 	struct store *store;
@@ -57,8 +52,7 @@ struct receiver {
 	struct {
 		uint64_t requests, items, bytes, failed, last_unix_ns;
 	} counts[STORE_N_SIGNALS][N_PROTOCOLS];
-	struct mistake mistakes[MAX_ERRORS]; /* a ring */
-	uint64_t n_mistakes;
+	struct mistakes mistakes;
 	char names[MAX_NAMES][200]; /* host:port by which senders reach it, a ring */
 	unsigned n_names;
 };
@@ -111,16 +105,20 @@ copy_text(char *out, size_t size, const char *text)
 static void
 note_mistake(struct receiver *receiver, struct svc_request *req, const char *text)
 {
-	struct mistake *m = &receiver->mistakes[receiver->n_mistakes++ % MAX_ERRORS];
-	const char *agent = svc_header(req, "user-agent");
-	struct buf where = { 0 };
+	mistakes_note(&receiver->mistakes, req, false, text);
+}
 
-	m->unix_ns = station_now();
-	buf_printf(&where, "%s %s", req->method, req->path);
-	copy_text(m->where, sizeof m->where, where.data ? where.data : "");
-	buf_fini(&where);
-	copy_text(m->agent, sizeof m->agent, agent ? agent : "");
-	copy_text(m->text, sizeof m->text, text);
+/* Notes what was wrong, and what is odd about something that was taken. */
+static void
+note_outcome(struct receiver *receiver, struct svc_request *req,
+             const struct decode_job *job, long taken, uint64_t rejected)
+{
+	struct otel_error odd = OTEL_ERROR_INIT;
+
+	if (taken < 0 || rejected)
+		note_mistake(receiver, req, job->err.message);
+	else if (mistake_of_message(job, taken, station_now(), &odd))
+		mistakes_note(&receiver->mistakes, req, true, odd.message);
 }
 
 /* Keeps the name by which the sender knows this receiver. */
@@ -142,8 +140,10 @@ take(struct receiver *receiver, struct decode_job *job, uint64_t *rejected)
 
 	if (job->len < OFFLOAD_FROM || svc_offload(receiver->host, decode_run, job) < 0)
 		decode_run(job);
-	if (job->result < 0)
+	if (job->result < 0) {
+		mistake_of_body(job);
 		return job->result;
+	}
 	taken = store_add(receiver->store, job->signal, job->message, station_now(),
 	                  rejected, &job->err);
 	if (taken < 0) {
@@ -338,8 +338,7 @@ handle_http(struct receiver *receiver, struct svc_request *req, int signal)
 	}
 	taken = take(receiver, &job, &rejected);
 	count(receiver, signal, job.json ? HTTP_JSON : HTTP_PROTOBUF, taken, req->len);
-	if (taken < 0 || rejected)
-		note_mistake(receiver, req, job.err.message);
+	note_outcome(receiver, req, &job, taken, rejected);
 	if (taken < 0) {
 		r = reply_status(req,
 		                 taken == -ENOMEM     ? 503
@@ -421,8 +420,7 @@ handle_grpc(struct receiver *receiver, struct svc_request *req, int signal)
 	job.len = req->len - 5;
 	taken = take(receiver, &job, &rejected);
 	count(receiver, signal, GRPC, taken, req->len);
-	if (taken < 0 || rejected)
-		note_mistake(receiver, req, job.err.message);
+	note_outcome(receiver, req, &job, taken, rejected);
 	if (taken >= 0)
 		write_response(&buf, signal, false, rejected, job.err.message);
 	r = reply_grpc(req,
@@ -470,9 +468,7 @@ receiver_refuse(struct receiver *receiver, struct svc_request *req)
 {
 	struct buf none = { 0 };
 
-	note_mistake(
-		receiver, req,
-		"no such path; OTLP/HTTP is POST /v1/traces, /v1/metrics or /v1/logs");
+	note_mistake(receiver, req, mistake_of_path(req->path));
 	if (media_type_is(svc_header(req, "content-type"), "application/grpc"))
 		return reply_grpc(req, CODE_UNIMPLEMENTED, "no such method", &none);
 	return svc_reply_text(
@@ -484,7 +480,6 @@ receiver_refuse(struct receiver *receiver, struct svc_request *req)
 void
 receiver_write(const struct receiver *receiver, struct buf *buf)
 {
-	uint64_t n = receiver->n_mistakes;
 	bool first = true;
 
 	buf_puts(buf, "{\"reachedBy\":[");
@@ -512,19 +507,7 @@ receiver_write(const struct receiver *receiver, struct buf *buf)
 			first = false;
 		}
 	}
-	buf_puts(buf, "],\"errors\":[");
-	for (uint64_t i = 0; i < n && i < MAX_ERRORS; i++) { /* the newest first */
-		const struct mistake *m = &receiver->mistakes[(n - 1 - i) % MAX_ERRORS];
-
-		buf_printf(buf,
-		           "%s{\"timeUnixNano\":\"%" PRIu64 "\",\"where\":", i ? "," : "",
-		           m->unix_ns);
-		buf_json_string(buf, m->where, strlen(m->where));
-		buf_puts(buf, ",\"userAgent\":");
-		buf_json_string(buf, m->agent, strlen(m->agent));
-		buf_puts(buf, ",\"text\":");
-		buf_json_string(buf, m->text, strlen(m->text));
-		buf_puts(buf, "}");
-	}
-	buf_puts(buf, "]}");
+	buf_puts(buf, "],\"errors\":");
+	mistakes_write(&receiver->mistakes, buf);
+	buf_puts(buf, "}");
 }

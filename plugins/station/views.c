@@ -9,6 +9,7 @@
 
 #include "buf.h"
 #include "environment.h"
+#include "filter.h"
 #include "lifecycle.h"
 #include "otlp.h"
 #include "query.h"
@@ -156,10 +157,11 @@ id_begins(const uint8_t id[16], const char *text)
 	return true;
 }
 
-/* Whether the text is in a span's name or is the beginning of the trace's id. */
+/* Whether the text is in a span's name, or is the beginning of the trace's id, or a span's attribute=value. */
 static bool
 has_text(struct wanted *w, const struct store_trace *trace)
 {
+	const char *is = strchr(w->text, '=');
 	const struct store_item *span;
 
 	if (id_begins(trace->id, w->text))
@@ -167,6 +169,9 @@ has_text(struct wanted *w, const struct store_trace *trace)
 	TAILQ_FOREACH (span, &trace->spans, in_trace) {
 		w->n_read++;
 		if (strcasestr(span->name, w->text))
+			return true;
+		if (is && is > w->text &&
+		    filter_span_has(span, w->text, (size_t)(is - w->text), is + 1))
 			return true;
 	}
 	return false;

@@ -162,12 +162,13 @@ def test_a_dark_service_is_seen_with_its_resource():
         cupola.until(lambda: browser.driver.current_url.endswith("#/services/hello"), "the service's page")
         wait_for(browser, ".resource th", "service.instance.id")
         wait_for(browser, '[data-fact="telemetry.sdk"]', "cupola-otel")
-        wait_for(browser, ".sends li", "logs = none in host.conf")
-        wait_for(browser, ".notice", "host.conf has traces = none for hello")
-        wait_for(browser, ".notice pre", "[plugin hello]\ntraces = otlp")
+        wait_for(browser, ".sends li", "logs = none")
+        wait_for(browser, ".switched-off summary", "traces, logs, metrics are switched off in host.conf")
+        wait_for(browser, ".switched-off pre", "[plugin hello]\ntraces = otlp\nlogs = otlp\nmetrics = otlp")
         browser.shot("service-dark-1280-light")
         browser.go(host, "#/metrics?service=hello")
-        wait_for(browser, ".empty", "host.conf has metrics = none")
+        wait_for(browser, ".empty .notice", "host.conf has metrics = none for hello")
+        wait_for(browser, ".empty .notice pre", "[plugin hello]\nmetrics = otlp")
         assert not browser.errors()
 
 
@@ -401,6 +402,22 @@ def test_a_variable_that_sends_elsewhere_is_on_the_page():
         browser.go(host, "#/metrics?service=hello")
         browser.see(".empty")
         assert not browser.all('[data-variable="OTEL_TRACES_EXPORTER"]')
+
+
+def test_the_receiver_says_what_was_wrong_in_words():
+    with Shared() as (host, browser):
+        browser.go(host, "#/receiver")
+        post = lambda path, body, type="application/json": cupola.request(host.ports["otlp_http"], path, method="POST", body=body, headers={"Content-Type": type}).status
+        assert post("/", "{}") == 404
+        wait_for(browser, "main tr", "refused: the path is missing")
+        assert [post("/v1/logs", "{}") for _ in range(3)] == [200] * 3
+        row = wait_for(browser, "main tr", "taken, but an empty batch")
+        assert "3POST /v1/logs" in row, row
+        assert post("/v1/traces", "{}", "application/x-protobuf") == 400
+        wait_for(browser, "main tr", "the body is JSON, and Content-Type says it is protobuf")
+        wait_for(browser, "main pre", f"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:{host.ports['otlp_http']}")
+        browser.shot("receiver-mistakes-1280-light")
+        assert not browser.errors()
 
 
 # ---- addresses ----

@@ -79,7 +79,8 @@ station_check_sources = plugins/station/check-api.c plugins/station/check-file.c
 	plugins/station/check-miss.c plugins/station/check-miss-why.c plugins/station/check-names.c plugins/station/check-select.c \
 	plugins/station/check-series.c plugins/station/check-subject.c
 station_sources = $(station_check_sources) plugins/station/activity.c plugins/station/buf.c plugins/station/decode.c plugins/station/environment.c \
-	plugins/station/filter.c plugins/station/forward.c plugins/station/lifecycle.c plugins/station/otlp-guard.c plugins/station/otlp-json.c plugins/station/query.c plugins/station/receive.c plugins/station/store.c \
+	plugins/station/filter.c plugins/station/forward.c plugins/station/lifecycle.c plugins/station/mistakes.c \
+	plugins/station/otlp-guard.c plugins/station/otlp-json.c plugins/station/query.c plugins/station/receive.c plugins/station/store.c \
 	plugins/station/store-owner.c plugins/station/views.c plugins/station/views-services.c plugins/station/views-signals.c
 station_cppflags = $(service_cppflags) -I$(top_srcdir)/common -I$(top_srcdir)/plugins/station -I$(top_srcdir)/plugins/web $(otlp_proto_cppflags) $(ZLIB_CFLAGS)
 station_ldadd = common/libcommon.la plugins/web/libweb.la otel/proto/libotlp-proto.la $(service_ldadd) $(PROTOBUFC_LIBS) $(ZLIB_LIBS)

@@ -293,7 +293,7 @@ START_TEST(each_wrong_request_is_told_in_words)
 		  "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"traceId\":\"AQID\"}]}]}]}",
 		  400, "traceId: expected a hexadecimal id" },
 		{ "POST", "/", "application/json", NULL, "{}", 404,
-		  "OTLP/HTTP is POST /v1/traces, /v1/metrics or /v1/logs" },
+		  "the path is missing: /v1/traces, /v1/metrics or /v1/logs" },
 		{ "POST", "/v1/trace", "application/json", NULL, "{}", 404,
 		  "no such path" },
 	};
@@ -311,6 +311,93 @@ START_TEST(each_wrong_request_is_told_in_words)
 		assert_told(cases[i].told);
 	}
 	ck_assert_uint_eq(spans_held(), 0);
+}
+END_TEST
+
+/* Twelve ways in which newcomers get it wrong, and what the Receiver page says of each. */
+START_TEST(each_mistake_of_a_newcomer_has_a_sentence_of_its_own)
+{
+	static char milliseconds[1024];
+	static const struct {
+		const char *method, *path, *type, *body;
+		bool is_taken;
+		const char *told;
+	} cases[] = {
+		{ "POST", "/", "application/json", SPAN_A, false,
+		  "the path is missing: /v1/traces" },
+		{ "POST", "/v1/traces/v1/traces", "application/json", SPAN_A, false,
+		  "the path is there twice: OTEL_EXPORTER_OTLP_ENDPOINT is the address without" },
+		{ "POST", "/api/v2/spans", "application/json", "[]", false,
+		  "this is Zipkin's path" },
+		{ "GET", "/v1/traces", "application/json", "", false,
+		  "OTLP is sent by POST" },
+		{ "POST", "/v1/traces", "text/plain", SPAN_A, false,
+		  "Content-Type: expected application/x-protobuf or application/json" },
+		{ "POST", "/v1/traces", "application/x-protobuf", SPAN_A, false,
+		  "the body is JSON, and Content-Type says it is protobuf" },
+		{ "POST", "/v1/traces", "application/x-protobuf", "\x1f\x8b\x08zzzz",
+		  false,
+		  "the body is compressed by gzip, and Content-Encoding does not say so" },
+		{ "POST", "/v1/traces", "application/json",
+		  SPAN("AQIDBAUGBwgJCgsMDQ4PEA==", "AQIDBAUGBwg="), false,
+		  "traceId: expected a hexadecimal id (OTLP has no base64 there)" },
+		{ "POST", "/v1/traces", "application/json",
+		  SPAN("00000000000000000000000000000000", "0102030405060708"), false,
+		  "span \"GET\": its trace id is all zeros" },
+		{ "POST", "/v1/traces", "application/json", milliseconds, true,
+		  "span \"GET\": its time is in milliseconds, and OTLP has nanoseconds" },
+		{ "POST", "/v1/logs", "application/json", "{}", true,
+		  "an empty batch: there are no log records in it" },
+		{ "POST", "/v1/logs", "application/json", SPAN_A, true,
+		  "these are spans, which belong to /v1/traces" },
+	};
+	size_t n = sizeof cases / sizeof *cases;
+	json_t *status, *errors;
+
+	snprintf(milliseconds, sizeof milliseconds,
+	         "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"" ID
+	         "\",\"spanId\":\"0102030405060708\",\"name\":\"GET\","
+	         "\"startTimeUnixNano\":\"%llu\",\"endTimeUnixNano\":\"%llu\"}]}]}]}",
+	         (unsigned long long)(station_now() / 1000000),
+	         (unsigned long long)(station_now() / 1000000 + 5));
+	for (size_t i = 0; i < n; i++) {
+		struct svc_header type = { "Content-Type", cases[i].type };
+		struct fake_request *rq = fake_begin(
+			&fake, cases[i].method, cases[i].path, cases[i].body, &type, 1);
+
+		ck_assert_msg(!cases[i].is_taken || rq->status == 200, "case %zu: %d", i,
+		              rq->status);
+		assert_told(cases[i].told);
+	}
+	status = json_loads(ask_page("/api/status")->body, 0, NULL);
+	errors = json_object_get(json_object_get(status, "receiver"), "errors");
+	ck_assert_uint_eq(json_array_size(errors), n); /* none is another's */
+	for (size_t i = 0; i < n; i++) {
+		json_t *error = json_array_get(errors, n - 1 - i);
+
+		ck_assert_int_eq(json_is_true(json_object_get(error, "taken")),
+		                 cases[i].is_taken);
+		ck_assert_int_eq(json_integer_value(json_object_get(error, "count")), 1);
+	}
+	json_decref(status);
+}
+END_TEST
+
+START_TEST(a_mistake_made_again_is_counted)
+{
+	json_t *status, *errors;
+
+	for (int i = 0; i < 3; i++)
+		post_json("/v1/logs", "{}");
+	post_json("/v1/metrics", "{}");
+	post_json("/v1/logs", "{}");
+	status = json_loads(ask_page("/api/status")->body, 0, NULL);
+	errors = json_object_get(json_object_get(status, "receiver"), "errors");
+	ck_assert_uint_eq(json_array_size(errors), 2);
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(json_array_get(errors, 0), "count")),
+		4);
+	json_decref(status);
 }
 END_TEST
 
@@ -684,6 +771,12 @@ START_TEST(filters_choose_and_wrong_ones_are_told)
 		{ "/api/traces?q=0102030405", "\"traceId\"", 1 },
 		{ "/api/traces?q=get", "\"traceId\"", 2 },
 		{ "/api/traces?service=gateway", "\"traceId\"", 2 },
+		{ "/api/traces?q=status%3D503", "\"traceId\"", 1 },
+		{ "/api/traces?q=status%3D50", "\"traceId\"", 0 },
+		{ "/api/traces?q=ok%3Dtrue", "\"traceId\"", 1 },
+		{ "/api/traces?q=share%3D0.5", "\"traceId\"", 1 },
+		{ "/api/traces?q=where%3Dlima", "\"traceId\"", 1 },
+		{ "/api/traces?q=tus%3D503", "\"traceId\"", 0 },
 		{ "/api/traces?service=none", "\"traceId\"", 0 },
 		{ "/api/traces?min_ms=2.5", "\"traceId\"", 2 },
 		{ "/api/traces?min_ms=3.5", "\"traceId\"", 0 },
@@ -706,8 +799,14 @@ START_TEST(filters_choose_and_wrong_ones_are_told)
 
 	post_json("/v1/traces", SPAN_A);
 	post_json("/v1/traces", SPAN(ID, "0102030405060709"));
-	post_json("/v1/traces",
-	          SPAN("ff02030405060708090a0b0c0d0e0f10", "0102030405060708"));
+	post_json(
+		"/v1/traces",
+		"{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":"
+		"{\"stringValue\":\"gateway\"}}]},\"scopeSpans\":[{\"spans\":[{\"traceId\":\"ff02030405060708"
+		"090a0b0c0d0e0f10\",\"spanId\":\"0102030405060708\",\"name\":\"GET\",\"kind\":2,"
+		"\"startTimeUnixNano\":\"1000\",\"endTimeUnixNano\":\"3001000\",\"attributes\":["
+		"{\"key\":\"status\",\"value\":{\"intValue\":\"503\"}},{\"key\":\"ok\",\"value\":{\"boolValue\":true}},"
+		"{\"key\":\"share\",\"value\":{\"doubleValue\":0.5}},{\"key\":\"where\",\"value\":{\"stringValue\":\"Lima\"}}]}]}]}]}");
 	post_json("/v1/logs", LOG("9", "known", ID));
 	post_json("/v1/logs", LOG("17", "failed", "00000000000000000000000000000000"));
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -790,11 +889,13 @@ START_TEST(events_tell_that_something_arrived)
 	fake.listener = "otlp";
 	ck_assert(!rq->done);
 	ck_assert_str_eq(rq->type, "text/event-stream");
-	ck_assert_str_eq(rq->body,
-	                 "data: {\"seq\":0,\"spans\":0,\"logs\":0,\"metrics\":0,\"lifecycle\":0}\n\n");
+	ck_assert_str_eq(
+		rq->body,
+		"data: {\"seq\":0,\"spans\":0,\"logs\":0,\"metrics\":0,\"lifecycle\":0}\n\n");
 	post_json("/v1/traces", SPAN_A);
 	ck_assert_ptr_nonnull(strstr(
-		rq->body, "data: {\"seq\":1,\"spans\":1,\"logs\":0,\"metrics\":0,\"lifecycle\":0}\n\n"));
+		rq->body,
+		"data: {\"seq\":1,\"spans\":1,\"logs\":0,\"metrics\":0,\"lifecycle\":0}\n\n"));
 	ck_assert_uint_gt(fake.n_slept,
 	                  0); /* so that a storm is told five times a second */
 	fake_cancel(rq);
@@ -827,6 +928,8 @@ main(void)
 	tcase_add_test(tc, gzip_is_unpacked_and_its_tricks_are_refused);
 	tcase_add_test(tc, depth_and_size_are_refused_before_anything_is_built);
 	tcase_add_test(tc, each_wrong_request_is_told_in_words);
+	tcase_add_test(tc, each_mistake_of_a_newcomer_has_a_sentence_of_its_own);
+	tcase_add_test(tc, a_mistake_made_again_is_counted);
 	tcase_add_test(tc, an_error_comes_back_in_the_encoding_of_the_request);
 	tcase_add_test(tc, spans_without_ids_are_a_partial_success);
 	suite_add_tcase(suite, tc);

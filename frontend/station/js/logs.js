@@ -102,13 +102,21 @@ function drawStrip(counts) {
   if (strip.clientWidth) fill(time, bars({ slots, from, to: from + n * slot, width: strip.clientWidth, label, service: current.service }));
 }
 
+/* The strip reaches back as far as the records do, in steps, so that it does not change with each arrival. */
+function stripSince(records) {
+  if (!records.length || records.length >= LIMIT) return "15m";
+  const back = Date.now() - records[0].time;
+  return back < 55000 ? "1m" : back < 280000 ? "5m" : "15m";
+}
+
 async function load() {
   const asked = mine;
   const filter = { service: current.service, trace_id: current.trace_id, q: current.q, since: sinceOf(current.since, current.service) };
-  const [otlp, status, counts] = await Promise.all([data.telemetry("logs", { ...filter, limit: LIMIT, severity: current.severity }), data.status(), data.logCounts(filter)]);
+  const [otlp, status] = await Promise.all([data.telemetry("logs", { ...filter, limit: LIMIT, severity: current.severity }), data.status()]);
+  const records = flat(otlp).sort((a, b) => a.time - b.time);
+  const counts = await data.logCounts({ ...filter, since: filter.since || stripSince(records) });
   if (asked !== mine) return; // another choice was made meanwhile
   const { store } = status;
-  const records = flat(otlp).sort((a, b) => a.time - b.time);
   keys(records);
   records.reverse();
   const filtered = Object.values(current).some(Boolean);

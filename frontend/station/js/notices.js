@@ -34,18 +34,25 @@ export function environmentNotices(environment = [], signal) {
   return environment.filter((e) => e.effect !== "here" && (!signal || e.signals.includes(signal))).map(elsewhere);
 }
 
-/** What to write into host.conf so that a signal comes. */
+const lines = (name, signals) => [command([`[plugin ${name}]`, ...signals.map((signal) => `${signal} = otlp`)].join("\n")), h("p", { class: "count" }, `Then: cupola reload ${name}. In the workshop's working copy, saving the file does it.`)];
+
+/** What to write into host.conf so that a signal comes; null when no service is known to keep it back. */
 export function silentNotice(signal, only) {
   const list = silent(signal).filter((s) => !only || s.name === only);
   if (!list.length) return null;
-  const shown = list[0];
   return h(
     "div",
     { class: "notice calm" },
-    h("p", {}, `host.conf has ${signal} = ${shown.value} for `, list.map((s) => service(s.name)), `so no ${NAMES[signal]} are sent. To get them, write:`),
-    command(`[plugin ${shown.name}]\n${signal} = otlp`),
-    h("p", { class: "count" }, `Then: cupola reload ${shown.name}. In the workshop's working copy, saving the file does it.`),
+    h("p", {}, `host.conf has ${signal} = ${list[0].value} for `, list.map((s) => service(s.name)), `: no ${NAMES[signal]} are sent. To get them, write:`),
+    lines(list[0].name, [signal]),
   );
+}
+
+/** The same of all signals of one service, folded up. */
+export function switchedOff(name) {
+  const off = Object.keys(NAMES).filter((signal) => silent(signal).some((s) => s.name === name));
+  if (!off.length) return null;
+  return h("details", { class: "switched-off" }, h("summary", {}, `${off.join(", ")} ${off.length > 1 ? "are" : "is"} switched off in host.conf`), lines(name, off));
 }
 
 /** Whether a list is narrowed by more than the choice of a service, which says something by itself. */

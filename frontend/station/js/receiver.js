@@ -4,6 +4,7 @@
 import { fill, h } from "../shared/dom.js";
 import { bytes, number } from "../shared/format.js";
 import * as data from "./data.js";
+import { environmentNotices } from "./notices.js";
 import { command, when } from "./parts.js";
 import { loading } from "./states.js";
 
@@ -22,12 +23,12 @@ function arrivals(signals) {
 }
 
 function mistakes(errors) {
-  if (!errors.length) return h("p", { class: "count" }, "No request was refused.");
+  if (!errors.length) return h("p", { class: "count" }, "Nothing was wrong with any request.");
   return h(
     "table",
     {},
-    h("thead", {}, h("tr", {}, ["time", "request", "sender", "what was wrong"].map((t) => h("th", {}, t)))),
-    h("tbody", {}, errors.map((e) => h("tr", {}, h("td", { class: "time" }, when(ms(e.timeUnixNano))), h("td", { class: "mono" }, e.where), h("td", { class: "mono" }, e.userAgent), h("td", { class: "body" }, e.text)))),
+    h("thead", {}, h("tr", {}, ["last", "times", "request", "sender", "what was wrong"].map((t) => h("th", {}, t)))),
+    h("tbody", {}, errors.map((e) => h("tr", {}, h("td", { class: "time" }, when(ms(e.timeUnixNano))), h("td", { class: "right number" }, number(e.count)), h("td", { class: "mono" }, e.where), h("td", { class: "mono" }, e.userAgent), h("td", { class: "body" }, e.taken ? h("span", { class: "warn-text" }, "taken, but ") : h("span", { class: "bad" }, "⚠ refused: "), e.text)))),
   );
 }
 
@@ -55,30 +56,39 @@ function clearButton() {
   return button;
 }
 
+/* By the address that senders use, where one has: ports may have been moved. */
+function howTo(reachedBy) {
+  if (reachedBy) return [command(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${reachedBy}`), h("p", { class: "count" }, "That address takes HTTP with protobuf or JSON, and gRPC. It speaks no TLS: https:// does not reach it.")];
+  const host = location.hostname;
+  return [command(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${host}:4318 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`), command(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${host}:4317 OTEL_EXPORTER_OTLP_PROTOCOL=grpc`)];
+}
+
 function make(root) {
-  parts = { arrivals: h("div", { class: "scroll-x" }), mistakes: h("div", { class: "scroll-x" }), forwarding: h("div", {}) };
+  parts = { notices: h("div", {}), arrivals: h("div", { class: "scroll-x" }), mistakes: h("div", { class: "scroll-x" }), forwarding: h("div", {}), how: h("div", {}) };
   fill(
     root,
     h("h1", {}, "Receiver"),
+    parts.notices,
     parts.arrivals,
-    h("h2", {}, "Refused"),
+    h("h2", {}, "What was wrong"),
     parts.mistakes,
     h("h2", {}, "Passed on"),
     parts.forwarding,
     h("h2", {}, "How to send"),
-    command(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${location.hostname}:4318 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`),
-    command(`OTEL_EXPORTER_OTLP_ENDPOINT=http://${location.hostname}:4317 OTEL_EXPORTER_OTLP_PROTOCOL=grpc`),
+    parts.how,
     h("p", { class: "count" }, "Metrics are sent every 60 seconds by default; OTEL_METRIC_EXPORT_INTERVAL=1000 makes it one."),
     h("p", {}, clearButton()),
   );
 }
 
 async function load() {
-  const { receiver, forward } = await data.status();
+  const { receiver, forward, environment } = await data.status();
   if (!parts?.arrivals.isConnected) make(root);
   fill(parts.arrivals, arrivals(receiver.signals));
   fill(parts.mistakes, mistakes(receiver.errors));
   fill(parts.forwarding, forwarding(forward));
+  fill(parts.notices, environmentNotices(environment));
+  if (!parts.how.firstChild) fill(parts.how, howTo(receiver.reachedBy[0]));
 }
 
 export async function render(main) {

@@ -6,7 +6,7 @@ import { exactTime, number, serviceColour } from "../shared/format.js";
 import { crashCard } from "./crash.js";
 import * as data from "./data.js";
 import * as markers from "./markers.js";
-import { settingsOf, silentNotice } from "./notices.js";
+import { settingsOf, switchedOff } from "./notices.js";
 import { attributes, show, types } from "./otlp.js";
 import { attributeTable, facts, when } from "./parts.js";
 import { to } from "./route.js";
@@ -47,7 +47,7 @@ function changes(list) {
 function sends(s) {
   const told = settingsOf(name) || {};
   const one = (signal, word, n, address) =>
-    h("li", {}, n ? h("a", { href: address }, `${number(n)} ${word}`) : h("span", { class: "count" }, `no ${word}`), told[signal] && told[signal] !== "otlp" && h("span", { class: "count" }, ` · ${signal} = ${told[signal]} in host.conf`));
+    h("li", {}, n ? h("a", { href: address }, `${number(n)} ${word}`) : h("span", { class: "count" }, `no ${word}`), told[signal] && told[signal] !== "otlp" && h("span", { class: "count" }, ` · ${signal} = ${told[signal]}`));
   return h(
     "ul",
     { class: "sends" },
@@ -79,7 +79,7 @@ function draw(s, resources) {
     h("div", { class: "bar" }, h("h1", { class: "service large", style: { "--colour": serviceColour(name) } }, name || "(no service.name)"), h("span", { class: "count" }, "heard ", when(ms(s.lastUnixNano)))),
     facts(s.about),
     sends(s),
-    ["traces", "logs", "metrics"].map((signal) => silentNotice(signal, name)),
+    switchedOff(name),
     crash && crashCard(crash),
     h(
       "div",

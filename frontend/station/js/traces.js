@@ -66,7 +66,7 @@ function drawStrip(traces) {
   const now = Date.now();
   const oldest = Math.min(now - SPAN_MS, ...list.map((d) => d.time));
   const failed = list.filter((d) => d.bad).length;
-  fill(strip, dots({ dots: list, from: oldest - (now - oldest) * 0.01, to: now, width: strip.clientWidth, label: `${list.length} traces, ${failed} with errors`, service: current.service }));
+  fill(strip, dots({ dots: list, from: oldest - (now - oldest) * 0.01, to: now + (now - oldest) * 0.01, width: strip.clientWidth, label: `${list.length} traces, ${failed} with errors`, service: current.service }));
 }
 
 async function load() {
@@ -107,7 +107,7 @@ export async function render(main, { query }) {
       "div",
       { class: "bar" },
       h("h1", {}, "Traces"),
-      searchField(query.q, "find by span name or trace id", (q) => change({ q })),
+      searchField(query.q, "name, trace id or attribute=value", (q) => change({ q })),
       choice.element,
       h("label", {}, h("input", { type: "checkbox", checked: query.errors === "true", onchange: (e) => change({ errors: e.target.checked ? "true" : "" }) }), "errors only"),
       h("label", {}, "longer than", minimum(query.min_ms), "ms"),

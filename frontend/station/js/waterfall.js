@@ -38,6 +38,18 @@ function axis(scale) {
   return h("div", { class: "axis-row number" }, [0, 0.25, 0.5, 0.75, 1].map((t) => h("span", { style: { left: `${t * 100}%` } }, t ? duration(t * scale.length) : "0")));
 }
 
+/* A canvas knows no custom properties: what var(--s0) is in this light is asked of an element. */
+function painter(element) {
+  const known = new Map();
+  return (colour) => {
+    if (!known.has(colour)) {
+      element.style.color = colour;
+      known.set(colour, getComputedStyle(element).color);
+    }
+    return known.get(colour);
+  };
+}
+
 /* A canvas, as it has all spans at once. */
 function minimap(rows, scale, scroller) {
   const canvas = h("canvas", { class: "minimap", "aria-hidden": "true", title: "click to go there" });
@@ -48,12 +60,10 @@ function minimap(rows, scale, scroller) {
     canvas.height = height * ratio;
     const context = canvas.getContext("2d");
     context.scale(ratio, ratio);
-    const style = getComputedStyle(canvas);
-    const colours = new Map();
+    const paint = painter(canvas);
     const each = (height - 4) / rows.length;
     rows.forEach((span, i) => {
-      if (!colours.has(span.service)) colours.set(span.service, style.getPropertyValue(serviceColour(span.service).slice(4, -1)));
-      context.fillStyle = span.status === 2 ? style.getPropertyValue("--error") : colours.get(span.service);
+      context.fillStyle = paint(span.status === 2 ? "var(--error)" : serviceColour(span.service));
       context.fillRect(scale.share(span.start) * width, 2 + i * each, Math.max(1, (Number(span.end - span.start) / scale.length) * width), Math.max(1, Math.min(3, each)));
     });
   };
