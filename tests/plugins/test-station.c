@@ -206,7 +206,7 @@ START_TEST(wrong_json_is_refused_by_the_name_of_its_key)
 	static const char *const cases[][2] = {
 		{ "{\"resourceSpans\":{}}", "resourceSpans: expected an array" },
 		{ IN_SPAN("\"traceId\":\"xyz\""),
-		  AT_SPAN "traceId: expected a hexadecimal id" },
+		  AT_SPAN "traceId: expected a hexadecimal id (OTLP has no base64 there)" },
 		{ IN_SPAN("\"kind\":\"SERVER\""),
 		  AT_SPAN "kind: expected an enum as an integer" },
 		{ IN_SPAN("\"startTimeUnixNano\":\"soon\""), AT_SPAN
