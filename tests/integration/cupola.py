@@ -178,6 +178,17 @@ def free_port():
         return s.getsockname()[1]
 
 
+def free_ports(n):
+    """That many, all different: none is given back before all are taken."""
+    with contextlib.ExitStack() as held:
+        ports = []
+        for _ in range(n):
+            s = held.enter_context(socket.socket())
+            s.bind(("127.0.0.1", 0))
+            ports.append(s.getsockname()[1])
+        return ports
+
+
 def compile_plugin(source, out, name=None, defines=(), libraries=()):
     """Builds a service from a C file or text, as a user would."""
     cc = os.environ.get("CUPOLA_CC", "cc").split()
