@@ -28,6 +28,7 @@
 
 #define BUILD_PATIENCE_MS 20000 /* for a session that is building what was just saved */
 #define EXIT_UNCHECKED    2
+#define MAX_COMMAND       16 /* words of a step's own command */
 
 /* ---- what runs ---- */
 
@@ -166,12 +167,18 @@ ask_engine(const struct tool *tool, struct check *check, struct otel_error *err)
 {
 	char *file = course_check_file(tool->course, check->step),
 	     *conf = tool_conf(tool), *why;
-	const char *const argv[] = { tool->cupola, "check", file, "--json",
-		                     "-c",         conf,    NULL };
+	const char **command = tool->course->steps[check->step].command;
+	const char *argv[MAX_COMMAND + 8] = { tool->cupola, "check", file,
+		                              "--json",     "-c",    conf };
 	struct job_how how = { .dir = tool->dir, .quiet = true };
 	struct job *job;
-	int r = job_run(argv, &how, &job, err);
+	int r;
 
+	if (*command)
+		argv[6] = "--";
+	for (size_t i = 0; i < MAX_COMMAND && command[i]; i++)
+		argv[7 + i] = command[i];
+	r = job_run(argv, &how, &job, err);
 	free(file);
 	free(conf);
 	if (r < 0)

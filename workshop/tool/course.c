@@ -47,6 +47,7 @@ read_step(struct course *course, const json_t *json)
 	step->minutes = (int)json_integer_value(json_object_get(json, "minutes"));
 	step->path90 = json_is_true(json_object_get(json, "path90"));
 	step->files = strings_of(json, "files");
+	step->command = strings_of(json, "command");
 	stage = xasprintf("%s/stages/%s", course->data, step->name);
 	check = xasprintf("%s/checks/%s.json", course->data, step->name);
 	step->has_stage = file_exists(stage);
@@ -99,8 +100,10 @@ course_free(struct course *course)
 {
 	if (!course)
 		return;
-	for (size_t i = 0; i < course->n_steps; i++)
+	for (size_t i = 0; i < course->n_steps; i++) {
 		free(course->steps[i].files);
+		free(course->steps[i].command);
+	}
 	free(course->steps);
 	free(course->sections);
 	free(course->files);

@@ -12,7 +12,7 @@
  *
  * Steps stand in the order in which they are met. A stage is what the files of learners should be when a
  * step is done: stages/STEP/ has all of them, stages/start/ what comes before everything. A step without
- * a stage leaves no trace; one without checks/STEP.json is solved together with the next that has one.
+ * a stage leaves no trace; a "command" is run by its checks, for what nobody asks over HTTP; one without checks/STEP.json is solved together with the next that has one.
  */
 #ifndef WORKSHOP_COURSE_H
 #define WORKSHOP_COURSE_H
@@ -29,6 +29,8 @@ struct step {
 	bool has_stage;
 	bool has_check;
 	const char **files; /* that the step edits; ends with NULL */
+	const char **
+		command; /* what its checks are made around, in the working copy; as files, may be empty */
 };
 
 struct section {
