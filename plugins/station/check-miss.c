@@ -149,6 +149,10 @@ distance(struct search *s, struct check_look *look, struct check_subject *subjec
 	const struct check_select *select = &s->assertion->select;
 	unsigned score = 0;
 
+	/* What was to grow and did not is another's series, or one of a version before. */
+	if (s->assertion->increase &&
+	    check_subject_value(look, subject, FIELD_INCREASE).real <= 0)
+		score += OTHER;
 	for (size_t i = 0; i < select->n && score < s->score; i++) {
 		const struct check_condition *condition = &select->conditions[i];
 
@@ -437,6 +441,9 @@ write_increase(struct search *s, struct buf *buf)
 	check_match_describe(s->assertion->increase, false, buf);
 	if (s->tally->stale && s->judge->file->driven)
 		buf_puts(buf, " (nothing was reported since the last request)");
+	else if (s->nearest.len && s->score <= OTHER &&
+	         !check_match_is_exceeded(s->assertion->increase, s->tally->increase))
+		buf_printf(buf, "; what grew is %s", s->nearest.data);
 }
 
 static void
