@@ -127,6 +127,9 @@ check_plan_describe(const json_t *matcher)
 	if ((part = json_object_get(matcher, "matches")))
 		return xasprintf("a match of /%s/", json_string_value(part));
 	part = json_object_get(matcher, "not");
+	if (json_is_string(json_object_get(part, "contains")))
+		return xasprintf("something without \"%s\"",
+		                 json_string_value(json_object_get(part, "contains")));
 	inner = part ? check_plan_describe(part) : xstrdup("nothing");
 	text = xasprintf("anything but %s", inner);
 	free(inner);

@@ -269,27 +269,47 @@ parse(struct checking *c)
 	return NULL;
 }
 
-/* Says where each of them stands. Always EXIT_UNCHECKED. */
+struct placed {
+	const char *path, *message;
+	int line, column; /* 0: nowhere */
+};
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct placed *x = a, *y = b;
+
+	return x->line != y->line ? x->line - y->line : x->column - y->column;
+}
+
+/* Says where each of them stands, from the top of the file on. Always EXIT_UNCHECKED. */
 static int
 say_mistakes(const struct checking *c, const json_t *mistakes)
 {
 	size_t n = json_array_size(mistakes), i;
+	struct placed *all = xcalloc(n + 1, sizeof *all);
 	json_t *mistake;
 
-	fflush(stdout);
 	json_array_foreach(mistakes, i, mistake)
 	{
 		const char *path = json_string_value(json_object_get(mistake, "path")),
 			   *message = json_string_value(
 				   json_object_get(mistake, "message"));
-		int line, column;
 
-		fprintf(stderr, "%s:", c->file);
-		if (check_place(c->text, path ? path : "", &line, &column))
-			fprintf(stderr, "%d:%d:", line, column);
-		fprintf(stderr, " %s%s%s\n", path ? path : "", path && *path ? ": " : "",
-		        message ? message : "");
+		all[i] = (struct placed){ path ? path : "", message ? message : "", 0,
+			                  0 };
+		(void)check_place(c->text, all[i].path, &all[i].line, &all[i].column);
 	}
+	qsort(all, n, sizeof *all, by_place);
+	fflush(stdout);
+	for (i = 0; i < n; i++) {
+		fprintf(stderr, "%s:", c->file);
+		if (all[i].line)
+			fprintf(stderr, "%d:%d:", all[i].line, all[i].column);
+		fprintf(stderr, " %s%s%s\n", all[i].path, *all[i].path ? ": " : "",
+		        all[i].message);
+	}
+	free(all);
 	cli_fail("check", "%s: %zu mistake%s, nothing was sent", c->file, n,
 	         n == 1 ? "" : "s");
 	return EXIT_UNCHECKED;

@@ -868,7 +868,8 @@ read_text_of_file(struct check_reader *reader, const char *text, size_t len,
 		return -EINVAL;
 	}
 	json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-	if (!json && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
+	if (!json &&
+	    (!*error.text || json_error_code(&error) == json_error_out_of_memory))
 		return -ENOMEM; /* jansson has no word for it everywhere */
 	if (!json) {
 		check_mistake(reader, NULL, "line %d, column %d: not JSON: %s",

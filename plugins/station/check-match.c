@@ -814,8 +814,13 @@ check_match_describe(const struct check_match *match, bool name, struct buf *buf
 	}
 	if (match->not ) {
 		NEXT();
-		buf_puts(buf, "anything but ");
-		check_match_describe(match->not, name, buf);
+		if (match->not ->contains) {
+			buf_puts(buf, "something without ");
+			write_json(buf, match->not ->contains, false);
+		} else {
+			buf_puts(buf, "anything but ");
+			check_match_describe(match->not, name, buf);
+		}
 	}
 #undef NEXT
 }

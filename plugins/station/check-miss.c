@@ -143,6 +143,16 @@ name_of(const struct check_subject *subject)
 
 /* ---- how near ---- */
 
+/* The same thing from elsewhere, or a name mistyped; any item of another service is neither. */
+static bool
+is_near_service(const struct search *s, const struct check_subject *subject)
+{
+	if (s->name)
+		return true;
+	return s->service && subject->service &&
+	       near_is_typo(s->service, subject->service);
+}
+
 static unsigned
 distance(struct search *s, struct check_look *look, struct check_subject *subject)
 {
@@ -161,7 +171,7 @@ distance(struct search *s, struct check_look *look, struct check_subject *subjec
 		switch (condition->field->id) {
 		case FIELD_SERVICE:
 		case FIELD_TRACE_SERVICE:
-			score += SERVICE;
+			score += is_near_service(s, subject) ? SERVICE : FAR;
 			break;
 		case FIELD_NAME:
 		case FIELD_METRIC: {
@@ -239,6 +249,8 @@ look_at(struct check_look *look, struct check_subject *subject, void *arg)
 	} else {
 		if (ours && name)
 			note_name(s, name);
+		if (subject->signal == CHECK_RESOURCES && *subject->service)
+			note_name(s, subject->service);
 		if (ours && subject->signal == CHECK_SPANS &&
 		    check_has_id(subject->item->parent_id) &&
 		    !check_find_span(look, subject->trace, subject->item->parent_id))
@@ -330,6 +342,18 @@ has_sent(const struct search *s)
 static void
 write_names(struct search *s, struct buf *buf)
 {
+	if (s->assertion->select.signal == CHECK_RESOURCES) {
+		buf_puts(buf, "no Resource");
+		if (s->service)
+			buf_printf(buf, " of `%s`", s->service);
+		for (size_t i = 0; i < s->n_names; i++)
+			buf_printf(buf, "%s`%.80s`", i ? ", " : "; found those of ",
+			           s->names[i].text);
+		buf_puts(buf, s->n_more    ? " and others"
+		              : s->n_names ? ""
+		                           : " has arrived");
+		return;
+	}
 	buf_printf(buf, "no %s ",
 	           s->assertion->select.signal == CHECK_POINTS
 	                   ? "metric"
@@ -380,7 +404,7 @@ write_nothing_selected(struct search *s, struct buf *buf)
 		return;
 	if (s->nearest.len && s->score < FAR)
 		buf_add(buf, s->nearest.data, s->nearest.len);
-	else if (has_sent(s))
+	else if (has_sent(s) || s->assertion->select.signal == CHECK_RESOURCES)
 		write_names(s, buf);
 	else
 		write_silence(s, buf);

@@ -7,7 +7,7 @@ FORCE:
 .PHONY: FORCE
 check_DATA += stage/.stamp
 CLEANFILES += stage.log
-INTEGRATION_TESTS = %D%/test-application.py %D%/test-reload.py %D%/test-crash.py %D%/test-harm.py \
+INTEGRATION_TESTS = %D%/test-application.py %D%/test-check.py %D%/test-reload.py %D%/test-crash.py %D%/test-harm.py \
 	%D%/test-master.py %D%/test-card.py %D%/test-apply.py %D%/test-guide.py \
 	%D%/test-bad-plugins.py
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)

@@ -452,7 +452,7 @@ START_TEST(a_resource_is_the_newest)
 		"the Resource of a service without a name found; expected a value (1 of 2 "
 		"Resources)");
 	assert_miss(SELECT("'signal':'resources','service':'gateway'"),
-	            "the Resource of `iss` found; expected `gateway`");
+	            "no Resource of `gateway`; found those of `iss`");
 }
 END_TEST
 
