@@ -53,7 +53,7 @@ class Learner:
         self.running = []
         self.moved = {}
         self.env = cupola.environment({"HOME": self.home, "PATH": os.path.join(cupola.STAGE, "bin") + os.pathsep + os.environ["PATH"],
-                                       "XDG_RUNTIME_DIR": self.home, "TERM": "dumb"})
+                                       "XDG_RUNTIME_DIR": self.home, "TERM": "dumb", "MAKEFLAGS": "", "LDFLAGS": os.environ.get("CUPOLA_SAN", "")})
         self.env.pop("CUPOLA_WORKSHOP", None)
 
     def __enter__(self):
@@ -84,6 +84,8 @@ class Learner:
 
     def run(self, text, timeout=120):
         """Runs commands as typed into one terminal; returns the exit status and what was said."""
+        if "./by-hand" in text and self.moved.get(4318, 4318) != 4318:  # as the text says for that case
+            text = text.replace("./by-hand", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 ./by-hand")
         done = subprocess.run(["bash", "-c", "set -e\n" + self.script(text)], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=timeout)
         with contextlib.suppress(FileNotFoundError):
