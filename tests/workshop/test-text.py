@@ -211,7 +211,7 @@ AGENDA = {
     "section-0-resource": ["`service.name`", "`service.version`", "`deployment.environment.name`", "the host", '+	       .version = "1.0.0"',
                            "+deployment.environment.name = dev", "lifecycle record", "with its version and environment"],
     "section-1-logging": ["+logs = otlp", "+logs.processor = simple", "-logs = none", "cupola workshop break iss", "One INFO for each request",
-                          "WARN for the 400", "ERROR for the 502", "*Trace* and *span* are empty"],
+                          "WARN for the 400", "ERROR for the 502", "trace id and span id are still empty"],
     "section-2-metrics": ["+metrics = otlp", "+metrics.interval = 1s", "60 s", "incoming.requests", "iss.requests", "iss.request.duration", "`incoming.requests` moves",
                           "one line for 200 and another for 503", "shows percentiles", "cardinality", "unit"],
     "section-3-tracing": ["Resource", "exporter", "processor", "provider", "tracer", "Simple or batch", "**5 s**", "+traces = otlp", "+traces.processor = simple",
