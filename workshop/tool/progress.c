@@ -120,6 +120,19 @@ build_as_json(const struct tool *tool)
 	return out;
 }
 
+/* Where each of the course's services is, which the text names by their usual ports. */
+static json_t *
+services_as_json(const struct tool *tool, const json_t *status)
+{
+	json_t *services = json_object();
+
+	for (size_t i = 0; tool->course->services[i]; i++)
+		set_url(services, tool->course->services[i],
+		        running_url(status, tool->course->services[i], ""));
+	set_url(services, "upstream", running_url(status, "upstream", ""));
+	return services;
+}
+
 static void
 print_json(const struct tool *tool, const struct state *state)
 {
@@ -130,6 +143,7 @@ print_json(const struct tool *tool, const struct state *state)
 	set_url(json, "guide", running_url(status, "guide", ""));
 	set_url(json, "station", running_url(status, "station", ""));
 	set_url(json, "frontend", running_url(status, "frontend", ""));
+	json_object_set_new(json, "services", services_as_json(tool, status));
 	json_object_set_new(json, "now",
 	                    now < tool->course->n_steps
 	                            ? json_string(tool->course->steps[now].name)
