@@ -229,6 +229,8 @@ code_caption(FILE *out, const char *note)
 	if (strncmp(note, "code: ", 6) != 0 && strncmp(note, "diff: ", 6) != 0)
 		return;
 	file = note + 6;
+	if (!strncmp(file, "tree:", 5))
+		file += 5;
 	len = strcspn(file, " ");
 	fputs("<span class=\"file\">", out);
 	html_escape(out, file, len);

@@ -219,17 +219,29 @@ ini_line(FILE *out, const char *line, size_t len, bool has_prompt)
 	}
 }
 
+/* The sign stands apart, so that a selection leaves it out. */
 static void
 diff_line(FILE *out, const char *line, size_t len, bool has_prompt)
 {
+	const char *class = !len           ? NULL
+	                    : *line == '+' ? "add"
+	                    : *line == '-' ? "del"
+	                                   : NULL;
+
 	(void)has_prompt;
-	span(out,
-	     !len           ? NULL
-	     : *line == '+' ? "add"
-	     : *line == '-' ? "del"
-	     : *line == '@' ? "c"
-	                    : NULL,
-	     line, len);
+	if (len > 6 && !memcmp(line, "@@ ", 3) && !memcmp(line + len - 3, " @@", 3)) {
+		span(out, "hunk", line + 3, len - 6); /* the function that it is in */
+		return;
+	}
+	if (!len || *line == '\\' || *line == '@') {
+		span(out, "c", line, len);
+		return;
+	}
+	if (class)
+		fprintf(out, "<span class=\"%s\">", class);
+	span(out, "sign", line, 1);
+	html_escape(out, line + 1, len - 1);
+	fputs(class ? "</span>" : "", out);
 }
 
 /* Whether any line begins with "$ ": then those that do are typed, and the others are what is printed. */

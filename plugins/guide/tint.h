@@ -16,8 +16,7 @@ void html_escape(FILE *out, const char *text, size_t len);
 
 /*
  * Writes `text` as spans of the classes c (comment), s (string), k (keyword), n (number), m (a name in
- * capitals: OTEL_SPAN), d (directive), p (a shell's prompt), o (what a command prints), add and del (of a
- * diff), h (a heading of an INI file). `language` is that of the fence; those that are not known stay plain.
+ * capitals: OTEL_SPAN), d (directive), p (a shell's prompt), o (what a command prints), add, del, sign and hunk (of a diff), h (a heading of an INI file). `language` is that of the fence; those that are not known stay plain.
  */
 void tint(FILE *out, const char *language, const char *text, size_t len);
 

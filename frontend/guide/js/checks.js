@@ -55,9 +55,9 @@ class Panel {
     this.list.append(
       h(
         "li",
-        { class: line.result },
+        { class: isDrive(line) ? `${line.result} drive` : line.result },
         h("span", { class: "mark", "aria-hidden": "true" }, MARK[line.result]),
-        h("div", {}, h("span", { class: "visually-hidden" }, `${WORD[line.result]}: `), inline(line.say), line.miss && h("p", { class: "miss" }, inline(line.miss)), line.result === "fail" && hints(line)),
+        h("div", {}, h("span", { class: "visually-hidden" }, `${WORD[line.result]}: `), inline(line.say), line.miss && h("p", { class: "miss" }, inline(line.miss)), line.result === "fail" && !isDrive(line) && hints(line)),
       ),
     );
     this.say("running", `${counts.pass} passed`, counts.fail ? `, ${counts.fail} failed` : "", " so far …");
@@ -81,6 +81,9 @@ class Panel {
     if (last >= 0 && next) fill(this.after, h("p", {}, "Next: ", h("a", { href: stepLink(next) }, stepTitle(next))));
   }
 }
+
+/* What the check asked of the application, before it looked: no hint is about that. */
+const isDrive = (line) => /\[/.test(line.id || "");
 
 /* Three hints for what failed: the idea, the place, the code; then the solution. */
 function hints(line) {
@@ -136,8 +139,8 @@ function catchUp(step, panel) {
   element.addEventListener("click", async () => {
     const sure = await ask(
       `Catch up to ${stepTitle(step)}?`,
-      "The solutions of all steps before this one are put into your files. Your files are backed up first; `cupola workshop undo`, or the button that then appears here, brings them back byte for byte.",
       "Catch up",
+      inline("The solutions of all steps before this one are put into your files. Your files are backed up first: `cupola workshop undo`, or the button that then appears here, brings them back byte for byte."),
     );
     if (sure) change(panel, "catch-up", step);
   });
@@ -153,8 +156,9 @@ async function change(panel, action, step) {
   try {
     const end = await run(action, { step }, (line) => line.text && lines.push(line.text));
     if (end.status !== 0) throw new Error(end.message || lines.join(" ") || "It did not work, and nothing was said about why.");
-    panel.say("passed", "✓ ", lines.join(" ") || (action === "undo" ? "Your files are back." : "Done; your files were backed up."));
-    if (action !== "undo") fill(panel.after, h("button", { class: "quiet", type: "button", onclick: () => change(panel, "undo", step) }, "Undo"));
+    const [first, ...more] = lines.filter((l) => !/^(Now:|\s)/.test(l)); // the margin says where one is
+    panel.say("passed", "✓ ", inline(first || (action === "undo" ? "Your files are back." : "Done; your files were backed up.")));
+    fill(panel.after, more.map((l) => h("p", {}, inline(l))), action !== "undo" && h("button", { class: "quiet", type: "button", onclick: () => change(panel, "undo", step) }, "Undo"));
   } catch (error) {
     panel.say("problem", "⚠ ", error.message);
   }
@@ -167,8 +171,9 @@ export function checkButtons(root) {
     const check = button();
     const panel = new Panel(step, check);
     panels.set(step, panel);
+    const minutes = heading.nextElementSibling?.matches("p.minutes") ? heading.nextElementSibling : null;
     const tools = h("div", { class: "tools" }, check, catchUp(step, panel));
-    heading.after(tools, panel.element);
+    heading.after(h("div", { class: "under" }, minutes, tools), panel.element);
   }
   for (const figure of root.querySelectorAll("figure.code[data-language=sh]")) {
     const step = /^cupola workshop check(?: (\S+))?$/m.exec(typed(figure))?.[1];

@@ -16,8 +16,12 @@ export function typed(figure) {
   return text.replace(/\n{2,}$/, "\n").replace(/^\n+/, "").trimEnd();
 }
 
+/* Whether lines are added in one place only: else they would make no sense together. */
+const oneAddition = (figure) => figure.querySelector("code").textContent.split("\n").filter((l, i, all) => l.startsWith("+") && !all[i - 1]?.startsWith("+")).length === 1;
+
 export function codeButtons(root) {
   for (const figure of root.querySelectorAll("figure.code")) {
+    if (figure.dataset.language === "diff" && !oneAddition(figure)) continue;
     const label = figure.dataset.language === "diff" ? "copy added lines" : "copy";
     figure.querySelector("figcaption").append(copyButton(() => typed(figure), label));
   }

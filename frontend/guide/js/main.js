@@ -8,7 +8,7 @@ import { codeButtons } from "./code.js";
 import { findHeadings } from "./find.js";
 import { keys } from "./keys.js";
 import { showNotices } from "./notices.js";
-import { placesAre } from "./places.js";
+import { linksFromAfar, placesAre } from "./places.js";
 import { showProgress, stepLink } from "./progress.js";
 
 const text = document.querySelector("#text");
@@ -36,6 +36,8 @@ function contentsButton() {
 checkButtons(text);
 codeButtons(text);
 findHeadings();
+linksFromAfar();
+document.querySelector("#contents [aria-current]")?.scrollIntoView({ block: "nearest" });
 themeSwitch(document.querySelector("#theme"));
 document.querySelector("#help").addEventListener("click", () => document.querySelector("#keys").showModal());
 keys({ contents: contentsButton(), check: () => checkHere(store.state?.progress?.now), now: () => store.state?.progress?.now && stepLink(store.state.progress.now) });

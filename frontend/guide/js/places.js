@@ -28,6 +28,15 @@ function rewrite(root, changes) {
   for (const link of root.querySelectorAll("a[href*='127.0.0.1:']")) link.setAttribute("href", replaced(link.getAttribute("href"), changes));
 }
 
+/** Read from another machine, links lead to the machine that the guide is on. */
+export function linksFromAfar() {
+  if (/^(127\.|localhost$|\[::1\]$)/.test(location.hostname)) return;
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href*='//127.0.0.1:']");
+    if (link) link.href = link.href.replace("//127.0.0.1:", `//${location.hostname}:`);
+  });
+}
+
 /** urls: service name to base URL. True when something has changed. */
 export function placesAre(urls) {
   const changes = [];

@@ -9,7 +9,7 @@ export const stepHeading = (step) => document.querySelector(`#text [data-step="$
 export const stepTitle = (step) => document.querySelector(`#contents li[data-step="${CSS.escape(step)}"] > a`)?.textContent || `step ${step}`;
 export const stepLink = (step) => document.querySelector(`#contents li[data-step="${CSS.escape(step)}"] > a`)?.getAttribute("href");
 
-const stateOf = (step) => (!step ? "open" : step.caught_up && step.state !== "passed" ? "caught_up" : step.state);
+const stateOf = (step) => (!step ? "open" : step.caught_up && !step.passed_at && step.state !== "now" ? "caught_up" : step.state);
 
 function mark(element, step) {
   element.dataset.state = stateOf(step);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A question before something that changes files.
 
-/** True when the answer was yes. */
-export function ask(title, text, yes) {
+import { fill } from "../shared/dom.js";
+
+/** True when the answer was yes. `text` is what fill() takes. */
+export function ask(title, yes, ...text) {
   const dialog = document.querySelector("#sure");
   dialog.querySelector("h2").textContent = title;
-  dialog.querySelector("p").textContent = text;
+  fill(dialog.querySelector("p"), text);
   dialog.querySelector("[value=yes]").textContent = yes;
   dialog.returnValue = "no";
   dialog.showModal();
