@@ -5,11 +5,12 @@ import os
 import sys
 
 SRCDIR = os.environ.get("CUPOLA_SRCDIR", os.path.join(os.path.dirname(__file__), "../.."))
-sys.path[:0] = [os.path.join(SRCDIR, "tests/integration"), os.path.join(SRCDIR, "tests/browser")]
+sys.path[:0] = [os.path.join(SRCDIR, "tests/integration"), os.path.join(SRCDIR, "tests/browser"), os.path.join(SRCDIR, "tests/workshop")]
 
 import cupola
 from browser import Browser, Keys
 from guide import Guide, fails, passes
+from learner import Learner, isolate
 
 def went_well(browser):
     errors = browser.errors()
@@ -50,7 +51,7 @@ def test_pages_follow_each_other_and_code_can_be_copied():
 def at_step(browser, guide, step="1.2"):
     browser.go(guide, "section-1-logging", "guide")
     cupola.until(lambda: browser.run("return document.documentElement.classList.contains('can-check')"), "the working copy")
-    return browser.run("return [...document.querySelectorAll('.check-button')].find(b => b.closest('.tools').previousElementSibling.dataset.step === arguments[0])", step)
+    return browser.run("return [...document.querySelectorAll('.check-button')].find(b => b.closest('.under')?.previousElementSibling.dataset.step === arguments[0])", step)
 
 
 def test_the_margin_follows_what_was_passed():
@@ -146,12 +147,15 @@ def test_a_build_that_fails_and_a_crash_are_told_on_every_page():
         browser.shot("guide-build")
         guide.progress(build={"service": "iss-distance-service", "ok": True, "errors": [], "at": 2})
         cupola.until(lambda: not browser.all(".notice"), "and its end")
-        guide.progress(crash={"service": "iss-distance-service", "signal": "SIGSEGV", "file": "iss-distance-service/app.c", "line": 57, "function": "api", "span": "calculating-iss-distance", "hint": "A pointer was NULL.", "at": 1790000000, "text": "…"})
+        guide.progress(crash={"service": "iss-distance-service", "what": "segmentation fault", "signal": "SIGSEGV", "file": "iss-distance-service/app.c", "line": 57, "function": "api", "span": "calculating-iss-distance", "message": None, "trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331", "hint": "A pointer was NULL.", "at": 1790000000, "text": "…"})
         cupola.until(lambda: "SIGSEGV" in browser.text("#notices"), "the crash")
         text = browser.text("#notices")
         for part in ("iss-distance-service/app.c:57", "api", "calculating-iss-distance", "A pointer was NULL.", "started again"):
             assert part in text, (part, text)
+        assert browser.see(".notice dd a").get_attribute("href").endswith("/#/traces/0af7651916cd43dd8448eb211c80319c?span=b7ad6b7169203331")
         browser.shot("guide-crash")
+        guide.progress(build={"service": "gateway", "ok": False, "errors": [{"file": "", "line": 0, "text": "uses the symbol api, which nobody has"}], "at": 1})
+        cupola.until(lambda: "refused by the host" in browser.text("#notices"), "a service that was refused")
         os.remove(os.path.join(guide.copy, "answers/progress"))
         cupola.until(lambda: "no such command" in browser.text("#notices"), "a program that does not answer")
         went_well(browser)
@@ -182,25 +186,60 @@ def test_without_a_copy_it_is_a_book():
         went_well(browser)
 
 
+def test_with_the_real_workshop_a_step_is_checked_and_caught_up_with():
+    with Learner() as learner, Browser() as browser:
+        learner.begin()
+        guide = f"http://127.0.0.1:{learner.moved[5051]}"
+        button = lambda step, css: browser.run("return document.querySelector(`#text [data-step='${arguments[0]}'] + .under ${arguments[1]}`)", step, css)
+        panel = lambda step: browser.run("return document.querySelector(`#text [data-step='${arguments[0]}']`).nextElementSibling.nextElementSibling.innerText", step)
+        browser.driver.get(guide + "/section-0-resource")
+        cupola.until(lambda: "you are here" in "".join(browser.texts("#contents li[data-step=tour] .state")), "the first step")
+        assert browser.see("[data-place=station]").get_attribute("href") == f"http://127.0.0.1:{learner.moved[5050]}/"
+        button("0.1", ".check-button").click()
+        cupola.until(lambda: "service.version" in panel("0.1") and "failed" in panel("0.1"), "what 0.1 has not")
+        button("0.2", ".catch-up").click()
+        browser.see("#sure [value=yes]").click()
+        cupola.until(lambda: "Undo" in panel("0.2"), "the solution of 0.1 in place")
+        with open(os.path.join(learner.copy, "iss-distance-service/app.c")) as f:
+            assert '.version = "1.0.0"' in f.read()
+        cupola.until(lambda: "caught up" in "".join(browser.texts("#contents li[data-step='0.1'] .state")), "and the margin says so")
+        button("0.1", ".check-button").click()
+        cupola.until(lambda: "1 of 1 passed" in panel("0.1"), "now it is there", 60)
+        cupola.until(lambda: "passed" in "".join(browser.texts("#contents li[data-step='0.1'] .state")), "passed")
+        app = os.path.join(learner.copy, "iss-distance-service/app.c")
+        with open(app) as f:
+            text = f.read()
+        with open(app, "w") as f:
+            f.write(text.replace("return", "retrun", 1))
+        cupola.until(lambda: "does not compile" in browser.text("#notices") and "iss-distance-service/app.c:" in browser.text("#notices"), "the compiler's words", 60)
+        browser.shot("guide-real-build")
+        with open(app, "w") as f:
+            f.write(text)
+        cupola.until(lambda: not browser.all(".notice"), "and their end", 60)
+        went_well(browser)
+
+
 def test_the_pages_of_the_course_fit_every_width_and_have_all_they_show():
     text = [0, 0]
-    with Guide(text=None) as guide:
-        for width, height, dark in ((390, 844, True), (1280, 900, False), (640, 450, False), (1920, 1080, True)):
-            with Browser(width, height, dark) as browser:
-                browser.go(guide, "", "guide")
-                pages = browser.run("return [...document.querySelectorAll('.chapters > li > a')].map(a => a.getAttribute('href'))")
-                assert len(pages) >= 12 and pages[0] == "/", pages
-                for page in pages:
-                    browser.driver.get(f"http://127.0.0.1:{guide.ports['guide']}{page}")
-                    browser.see("h1")
-                    wide = browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
-                    assert wide <= 0, (width, page, f"{wide} pixels too wide")
-                    if width == 1280:
-                        lost = browser.run("return [...document.querySelectorAll('#text a[href^=\"#\"]')].map(a => decodeURI(a.hash.slice(1))).filter(id => !document.getElementById(id))")
-                        assert not lost, (page, lost)
-                        for i, n in enumerate(browser.run(LETTERS)):
-                            text[i] += n
-                    browser.shot(f"guide-{page[1:] or 'front'}-{width}-{'dark' if dark else 'light'}")
+    with Guide(text=None) as guide, Browser() as browser:
+        browser.go(guide, "", "guide")
+        pages = browser.run("return [...document.querySelectorAll('.chapters > li > a')].map(a => a.getAttribute('href'))")
+        assert len(pages) >= 12 and pages[0] == "/", pages
+        for page in pages:
+            browser.look(1280, 900)
+            browser.driver.get(f"http://127.0.0.1:{guide.ports['guide']}{page}")
+            browser.see("h1")
+            for width, height, dark in ((1280, 900, False), (1920, 1080, True), (640, 450, False), (390, 844, True)):
+                browser.look(width, height, dark)
+                wide = browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                assert wide <= 0, (width, page, f"{wide} pixels too wide")
+                if width == 1280:
+                    lost = browser.run("return [...document.querySelectorAll('#text a[href^=\"#\"]')].map(a => decodeURI(a.hash.slice(1))).filter(id => !document.getElementById(id))")
+                    assert not lost, (page, lost)
+                    for i, n in enumerate(browser.run(LETTERS)):
+                        text[i] += n
+                browser.shot(f"guide-{page[1:] or 'front'}-{width}-{'dark' if dark else 'light'}")
+        went_well(browser)
     assert 50 < text[0] / text[1] < 72, f"{text[0]} letters on {text[1]} lines"
 
 
@@ -218,4 +257,5 @@ return [letters, lines];
 
 
 if __name__ == "__main__":
+    isolate()
     cupola.main()

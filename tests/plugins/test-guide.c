@@ -178,7 +178,7 @@ START_TEST(code_says_where_it_belongs)
 	has(html, "<span class=\"at\">at the start</span>");
 	has(html,
 	    "<figcaption></figcaption><pre tabindex=\"0\"><code><span class=\"k\">long</span>");
-	has(html, "<span class=\"add\">+a</span>\n<span class=\"del\">-b</span>");
+	has(html, "<span class=\"add\"><span class=\"sign\">+</span>a</span>");
 }
 END_TEST
 
@@ -207,7 +207,12 @@ static const struct {
 	{ "sh", "$", "$" },
 	{ "ini", "[a]\n# b\nc = d\n",
 	  "<span class=\"h\">[a]</span>\n<span class=\"c\"># b</span>\nc =<span class=\"s\"> d</span>\n" },
-	{ "diff", "@@ 1\n x\n", "<span class=\"c\">@@ 1</span>\n x\n" },
+	{ "diff", "@@ 1\n x\n",
+	  "<span class=\"c\">@@ 1</span>\n<span class=\"sign\"> </span>x\n" },
+	{ "diff", "@@ api() @@\n@@ @@",
+	  "<span class=\"hunk\">api()</span>\n<span class=\"c\">@@ @@</span>" },
+	{ "diff", "-a\n\n",
+	  "<span class=\"del\"><span class=\"sign\">-</span>a</span>\n\n" },
 	{ "text", "int <", "int &lt;" },
 	{ "", "", "" },
 };
