@@ -55,6 +55,7 @@ int cli_status(struct cli_options *options);
 int cli_stop(struct cli_options *options);
 int cli_new(struct cli_options *options);
 int cli_dev(struct cli_options *options);
+int cli_memcheck(struct cli_options *options);
 int cli_workshop(int argc, char **argv);
 int cli_check(int argc, char **argv);
 

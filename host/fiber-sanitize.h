@@ -4,6 +4,9 @@
  *
  * AddressSanitizer keeps a fake stack per real one and has to know the bounds of the one that it is on;
  * ThreadSanitizer has a history per fiber. Each side of a switch is told: leave before, arrive after.
+ *
+ * A program without them may still meet them, preloaded for a service that has them (memcheck.h): then
+ * AddressSanitizer is told by the functions in fiber_hooks.
  */
 #ifndef HOST_FIBER_SANITIZE_H
 #define HOST_FIBER_SANITIZE_H
@@ -37,6 +40,25 @@
 #define HOST_SANITIZED 1
 #endif
 
+/* NULL, all of them, unless memcheck_init() has found them. */
+struct fiber_hooks {
+	void (*start)(void **fake, const void *low, size_t len);
+	void (*finish)(void *fake, const void **low, size_t *len);
+	void (*unpoison)(const volatile void *low, size_t len);
+};
+extern struct fiber_hooks fiber_hooks;
+
+#ifdef HOST_ASAN
+#define FIBER_START(...)    __sanitizer_start_switch_fiber(__VA_ARGS__)
+#define FIBER_FINISH(...)   __sanitizer_finish_switch_fiber(__VA_ARGS__)
+#define FIBER_UNPOISON(...) __asan_unpoison_memory_region(__VA_ARGS__)
+#else
+#define FIBER_START(...)  (fiber_hooks.start ? fiber_hooks.start(__VA_ARGS__) : (void)0)
+#define FIBER_FINISH(...) (fiber_hooks.start ? fiber_hooks.finish(__VA_ARGS__) : (void)0)
+#define FIBER_UNPOISON(...) \
+	(fiber_hooks.start ? fiber_hooks.unpoison(__VA_ARGS__) : (void)0)
+#endif
+
 /* What they keep for one stack. */
 struct fiber_sanitize {
 	void *fake;      /* AddressSanitizer's, while the stack is not in use */
@@ -49,11 +71,7 @@ struct fiber_sanitize {
 static inline void
 fiber_sanitize_forget(void *low, size_t len)
 {
-	(void)low;
-	(void)len;
-#ifdef HOST_ASAN
-	__asan_unpoison_memory_region(low, len);
-#endif
+	FIBER_UNPOISON(low, len);
 }
 
 /*
@@ -94,14 +112,8 @@ static inline __attribute__((always_inline)) void
 fiber_sanitize_leave(struct fiber_sanitize *from, bool ends, struct fiber_sanitize *to,
                      const void *low, size_t len)
 {
-	(void)from;
-	(void)ends;
 	(void)to;
-	(void)low;
-	(void)len;
-#ifdef HOST_ASAN
-	__sanitizer_start_switch_fiber(ends ? NULL : &from->fake, low, len);
-#endif
+	FIBER_START(ends ? NULL : &from->fake, low, len);
 #ifdef HOST_TSAN
 	__tsan_switch_to_fiber(to->tsan, 0);
 #endif
@@ -111,12 +123,7 @@ fiber_sanitize_leave(struct fiber_sanitize *from, bool ends, struct fiber_saniti
 static inline __attribute__((always_inline)) void
 fiber_sanitize_arrive(struct fiber_sanitize *on, struct fiber_sanitize *from)
 {
-	(void)on;
-	(void)from;
-#ifdef HOST_ASAN
-	__sanitizer_finish_switch_fiber(on->fake, from ? &from->low : NULL,
-	                                from ? &from->len : NULL);
-#endif
+	FIBER_FINISH(on->fake, from ? &from->low : NULL, from ? &from->len : NULL);
 }
 
 #endif

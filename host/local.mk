@@ -30,7 +30,7 @@ noinst_LTLIBRARIES += %D%/libhttp.la
 	%D%/worker-boot.c %D%/channel.c %D%/channel.h %D%/runtime-dir.c %D%/runtime-dir.h \
 	%D%/privileges.c %D%/privileges.h %D%/describe.c %D%/describe.h %D%/symbolise.c %D%/symbolise.h \
 	%D%/master.c %D%/master.h %D%/master_priv.h %D%/process.c %D%/post-mortem.c %D%/apply.c %D%/apply-check.c %D%/apply-plan.c %D%/apply_priv.h %D%/conf-diff.c %D%/conf-diff.h %D%/watch.c \
-	%D%/control.c %D%/status.c %D%/control.h %D%/cli.c %D%/cli.h %D%/cli-near.c %D%/cli-new.c %D%/cli-dev.c %D%/cli-check.c %D%/check-plan.c %D%/check-plan.h %D%/check-answer.c \
+	%D%/control.c %D%/status.c %D%/control.h %D%/cli.c %D%/cli.h %D%/cli-near.c %D%/cli-new.c %D%/cli-dev.c %D%/cli-memcheck.c %D%/memcheck-drive.c %D%/memcheck-drive.h %D%/memcheck-report.c %D%/memcheck-report.h %D%/cli-check.c %D%/check-plan.c %D%/check-plan.h %D%/check-answer.c \
 	%D%/check-drive.c %D%/check-drive.h %D%/check-place.c %D%/check-place.h
 %C%_libhost_la_SOURCES += %D%/cli-workshop.c
 scaffolddir = $(pkgdatadir)/scaffold
@@ -51,7 +51,7 @@ EXTRA_DIST += $(scaffold_files)
 # Generations, the worker.
 %C%_libhost_la_SOURCES += %D%/elf-check.c %D%/elf-check.h %D%/plugin.c %D%/plugin.h \
 	%D%/crash.c %D%/crash.h %D%/crash-text.c %D%/crash-text.h %D%/crash-explain.c %D%/crash-explain.h %D%/telemetry.c %D%/telemetry.h %D%/telemetry_priv.h %D%/telemetry-voice.c %D%/telemetry-tell.c \
-	%D%/settings.c %D%/settings.h %D%/try.c %D%/try.h %D%/generation.c %D%/generation.h %D%/mount.c %D%/mount.h \
+	%D%/settings.c %D%/settings.h %D%/memcheck.c %D%/memcheck.h %D%/try.c %D%/try.h %D%/generation.c %D%/generation.h %D%/mount.c %D%/mount.h \
 	%D%/worker.c %D%/worker_priv.h %D%/worker-serve.c %D%/worker-control.c %D%/worker-admin.c %D%/worker-metrics.c %D%/worker-watchdog.c
 
 # The program.

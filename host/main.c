@@ -40,8 +40,9 @@ static const struct cli_command commands[] = {
 	{ "check-config", "cs", 0, 0, cli_check_config, "check-config [-c FILE] [--set SECTION.KEY=VALUE]...",
 	  "Tells every mistake of the configuration, with file, line and key, or that there is none.\n" },
 	{ "reload", "csn", 0, 1, cli_reload, "reload [NAME] [-c FILE]",
-	  "Loads the plugin NAME anew from its file while it serves; without NAME, all plugins, one by one.\n"
-	  "What was running goes on when the new one is refused, and the reason is said.\n" },
+	  "Loads the plugin NAME anew from its file while it serves. What was running goes on when the new one is\n"
+	  "refused, and the reason is said. Without NAME, reads host.conf again, applies the difference and says\n"
+	  "what it was; plugins whose file is another are loaded anew, too.\n" },
 	{ "status", "csjn", 0, 0, cli_status, "status [--json] [-c FILE]",
 	  "Shows what runs: plugins, generations, requests, processes, restarts, the last crash of each.\n" },
 	{ "stop", "csn", 0, 0, cli_stop, "stop [-c FILE]",
@@ -51,6 +52,10 @@ static const struct cli_command commands[] = {
 	{ "dev", "cs", 1, 1, cli_dev, "dev DIR [-c FILE]",
 	  "Builds the service in DIR, loads it, and does both again whenever a file in DIR is saved. Uses the\n"
 	  "host that runs, or starts one.\n" },
+	{ "memcheck", "", 1, 64, cli_memcheck, "memcheck DIR [TARGET]...",
+	  "Builds the service in DIR with the sanitizers, runs it in a host of its own, asks it good and bad\n"
+	  "things (and each TARGET, \"/?x=1\" or \"POST /x\"), and says what they found: memory used after it was\n"
+	  "freed, overflows, leaks, undefined behaviour, with file and line. Exits with 1 when there was something.\n" },
 	{ "workshop", "", 0, 0, NULL, "workshop [COMMAND]", "", .run_raw = cli_workshop },
 	{ "check", "", 0, 0, NULL, "check FILE [OPTIONS]", "", .run_raw = cli_check },
 	{ "version", "", 0, 0, cli_version, "version", "Prints the version.\n" },

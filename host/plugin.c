@@ -15,6 +15,7 @@
 
 #include "conf.h"
 #include "elf-check.h"
+#include "memcheck.h"
 #include <cupola/service.h>
 
 #define MAX_NAME 63 /* the crash record has room for it */
@@ -345,10 +346,11 @@ read_facts(struct plugin *plugin, struct otel_error *err)
 	close(fd);
 	if (r < 0)
 		return r;
-	plugin->keep = facts.nodelete || facts.threads;
+	plugin->keep = facts.nodelete || facts.threads || memcheck_is_on();
 	plugin->keep_reason = facts.nodelete ? "it is marked DF_1_NODELETE"
 	                      : facts.threads
 	                              ? "it makes threads or thread keys of its own"
+	                      : memcheck_is_on() ? "its lines may be asked for"
 	                              : "";
 	return 0;
 }

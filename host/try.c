@@ -21,6 +21,7 @@
 #include "crash-text.h"
 #include "crash.h"
 #include "loop.h"
+#include "memcheck.h"
 #include "plugin.h"
 #include "service.h"
 #include "settings.h"
@@ -145,6 +146,7 @@ try_main(int argc, char **argv)
 	          &none); /* a trial that crashes is an answer, not an accident */
 	in = json_loadfd(IN_FD, 0, NULL);
 	r = crash_setup(CRASH_FD, &err);
+	memcheck_init();
 	if (r == 0)
 		r = host_loops_init(&err);
 	if (r == 0)

@@ -17,6 +17,7 @@
 #include "crash.h"
 #include "log.h"
 #include "loop.h"
+#include "memcheck.h"
 #include "offload.h"
 #include "telemetry.h"
 #include "worker_priv.h"
@@ -235,6 +236,7 @@ start(struct worker *worker, struct otel_error *err)
 	const struct host_loop_config control = { .name = "control", .index = -1 };
 	int r = crash_setup(worker->boot->crash_fd, err);
 
+	memcheck_init();
 	if (r == 0)
 		r = host_loops_init(err);
 	if (r == 0)
@@ -388,6 +390,7 @@ end(struct worker *worker, void *arg)
 	if (ms_left(deadline) > flush_ms)
 		flush_ms = ms_left(deadline);
 	telemetry_shutdown(worker->telemetry, flush_ms);
+	memcheck_leaks();
 	host_loop_stop(worker->control);
 }
 

@@ -539,7 +539,7 @@ def test_commands_fail_with_one_sentence():
 
 
 def test_help_is_there_for_each_command():
-    for command in ("run", "check-config", "reload", "status", "stop", "new", "dev", "version", "workshop", "check"):
+    for command in ("run", "check-config", "reload", "status", "stop", "new", "dev", "version", "workshop", "check", "memcheck"):
         done = cupola.run(command, "--help")
         assert done.returncode == 0 and done.stdout.startswith(f"Usage: cupola {command}"), (command, done)
         assert done.stderr == ""
