@@ -5,6 +5,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -280,7 +281,90 @@ def test_saves_are_seen_without_notification_too():
         session.interrupt()
 
 
+def test_a_folder_that_was_replaced_is_still_watched():
+    with Learner() as learner:
+        learner.copy()
+        beyond_tour(learner)
+        session = started(learner)
+        os.rename(learner.path(ISS), learner.path("aside"))
+        shutil.copytree(learner.path("aside"), learner.path(ISS))
+        shutil.rmtree(learner.path("aside"))
+        mark = session.mark()
+        learner.edit(APP, "if (problem)", TYPED)
+        session.expect(ISS + r": built and reloaded", mark)
+        assert get(learner, ISS, "/").text == "typed by a learner\n"
+        session.interrupt()
+
+
 # ---- while it runs ----
+
+def test_a_host_of_the_learners_own_is_attached_to_and_left():
+    with Learner() as learner:
+        session = started(learner)  # builds everything, and finds free ports
+        ports = json.loads(learner.read(".workshop/ports.json"))
+        session.interrupt()
+        learner.ok("catch-up", "0.1")
+        conf = learner.read("host.conf").decode()
+        for key, to in ports.items():
+            conf = conf.replace(f"127.0.0.1:{key.split(':')[1]}", f"127.0.0.1:{to}")
+        learner.write("host.conf", conf)
+        host = subprocess.Popen([cupola.BIN, "run", "-c", learner.path("host.conf")], env=learner.env, stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL, text=True)
+        try:
+            assert host.stdout.readline() == "ready\n"
+            learner.edit(APP, "if (problem)", TYPED)  # saved while nobody watched
+            session = learner.session()
+            session.expect("Ctrl-C leaves the host running")
+            session.expect(ISS + r": built and reloaded")
+            assert get(learner, ISS, "/").text == "typed by a learner\n"
+            assert session.interrupt() == 0
+            assert get(learner, ISS, "/").status == 400
+        finally:
+            host.terminate()
+            host.wait(30)
+
+
+def test_watch_takes_keys_on_a_terminal():
+    with Learner() as learner:
+        learner.copy()
+        learner.free_ports()
+        ours, theirs = os.openpty()
+        process = subprocess.Popen([cupola.BIN, "workshop", "watch"], env={**learner.env, "TERM": "xterm"}, cwd=learner.home, stdin=theirs,
+                                   stdout=theirs, stderr=theirs, start_new_session=True)
+        os.close(theirs)
+        os.set_blocking(ours, False)
+        seen = []
+
+        def shows(text):
+            try:
+                seen.append(os.read(ours, 65536).decode("utf-8", "replace"))
+            except (BlockingIOError, OSError):
+                pass
+            return text in "".join(seen)
+
+        def press(key, text):
+            seen.clear()
+            os.write(ours, key)
+            cupola.until(lambda: shows(text), f"{text!r} after {key!r}; seen: {''.join(seen)!r}")
+
+        try:
+            cupola.until(lambda: shows("`cupola workshop hint` helps"), "the first check", 60)
+            assert "\033[" in "".join(seen)  # colours
+            press(b"?", "c check  h hint  n next step")
+            press(b"h", "1 of 3")
+            press(b"n", "Now:")
+            press(b"l", "done, in")
+            press(b"d", "+++ solution/") if learner.now() != "tour" else press(b"d", "those of the solution")
+            press(b"s", "after the third hint")
+            press(b"c", "failed in")
+            os.write(ours, b"q")
+            assert process.wait(30) == 0
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            os.close(ours)
+
 
 def test_catch_up_is_built_and_checked_at_once():
     with Learner() as learner:

@@ -333,6 +333,17 @@ build_conf_is_taken(const struct tool *tool, const json_t *recorded)
 	return !taken || !strcmp(taken, digits);
 }
 
+bool
+build_is_current(const struct tool *tool, const json_t *recorded, const char *unit)
+{
+	const char *hash = json_string_value(json_object_get(
+		json_object_get(json_object_get(recorded, "units"), unit), "hash"));
+	char digits[24];
+
+	snprintf(digits, sizeof digits, "%016" PRIx64, build_hash(tool, unit));
+	return !hash || !strcmp(hash, digits);
+}
+
 void
 build_record(const struct tool *tool, const struct build *build, uint64_t hash,
              int generation, double seconds)

@@ -54,6 +54,9 @@ bool build_is_source(const char *name);
 /* Remembers what came of a build; generation 0: it was not loaded. */
 void build_record(const struct tool *tool, const struct build *build, uint64_t hash,
                   int generation, double seconds);
+/* Whether the sources are those of the last build; so they are when nothing was remembered. */
+bool build_is_current(const struct tool *tool, const struct json_t *recorded,
+                      const char *unit);
 /* The same of host.conf, and that a session has dealt with it as it was then. */
 uint64_t build_conf_hash(const struct tool *tool);
 void build_record_conf(const struct tool *tool, uint64_t hash);

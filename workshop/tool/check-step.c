@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,24 +30,6 @@
 #define MAX_COMMAND       16 /* words of a step's own command */
 
 /* ---- what runs ---- */
-
-static const char *
-recorded_hash(const json_t *recorded, const char *unit)
-{
-	return json_string_value(json_object_get(
-		json_object_get(json_object_get(recorded, "units"), unit), "hash"));
-}
-
-/* Whether the sources of the unit are those of its last build. */
-static bool
-is_built(const struct tool *tool, const json_t *recorded, const char *unit)
-{
-	const char *hash = recorded_hash(recorded, unit);
-	char digits[24];
-
-	snprintf(digits, sizeof digits, "%016" PRIx64, build_hash(tool, unit));
-	return !hash || !strcmp(hash, digits);
-}
 
 /* Before the tour's reload by hand, nothing is built without being told to. */
 static bool
@@ -76,7 +57,8 @@ await_builds(const struct tool *tool)
 		bool all = build_conf_is_taken(tool, recorded);
 
 		for (size_t i = 0; tool->course->services[i]; i++)
-			all &= is_built(tool, recorded, tool->course->services[i]);
+			all &= build_is_current(tool, recorded,
+			                        tool->course->services[i]);
 		if (all || now_ms() > end || !session_builds(tool) ||
 		    !builds_itself(tool))
 			return recorded;
@@ -119,7 +101,7 @@ say_what_runs(const struct tool *tool)
 			json_object_get(unit, "generation"));
 		int runs = running_generation(status, name);
 
-		if (!is_built(tool, recorded, name))
+		if (!build_is_current(tool, recorded, name))
 			say_in(YELLOW,
 			       "%s was saved and not loaded yet: `make -C %s/%s`, then "
 			       "`cupola reload %s`",

@@ -41,6 +41,8 @@ become(const char *const *argv, const struct job_how *how)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (how->quiet)
 		setenv("LC_ALL", "C", 1);
+	if (how->colours)
+		setenv("CLICOLOR_FORCE", "1", 1);
 	if (how->dir && chdir(how->dir) < 0) {
 		fprintf(stderr, "%s: %s\n", how->dir, strerror(errno));
 		_exit(127);

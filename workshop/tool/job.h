@@ -32,6 +32,7 @@ LIST_HEAD(job_list, job);
 struct job_how {
 	const char *dir; /* where it runs; NULL: where we do */
 	bool one;        /* stderr goes where stdout goes */
+	bool colours;    /* it may use them although it speaks to a pipe */
 	bool quiet; /* messages in English, whatever the locale, so that they can be read */
 };
 

@@ -52,6 +52,13 @@ struct session {
 int session_lock(struct session *session);
 /* Runs until the host ends, or Ctrl-C. The exit status. */
 int session_run(struct session *session, const struct json_t *status);
+/* Builds the unit and reloads it, or says what to type while the tour asks for that. */
+void session_build_unit(struct session *session, struct session_unit *unit);
+void session_take_conf(struct session *session);
+void session_ask_status(struct session *session);
+/* In `watch`: soon as soon as nothing else is under way; now at once. */
+void session_check_soon(struct session *session);
+void session_check_now(struct session *session);
 /* A command of ours with the same options, in a session's words. Owned argv; its strings are borrowed. */
 const char **session_own(const struct tool *tool, const char *command, const char *more);
 

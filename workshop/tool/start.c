@@ -128,6 +128,7 @@ start_host(struct session *session, struct otel_error *err)
 
 	for (int tries = 0; tries < 3; tries++) {
 		*err = (struct otel_error)OTEL_ERROR_INIT;
+		build_record_conf(session->tool, build_conf_hash(session->tool));
 		r = ports_choose(session->tool, &ports, err);
 		if (!r)
 			r = ports_save(session->tool, &ports, err);
@@ -216,6 +217,8 @@ prepare(struct session *session, json_t **status, struct otel_error *err)
 	if (r < 0 && r != -EWOULDBLOCK)
 		return otel_error_set(err, r, "%s/.workshop: %s", session->tool->dir,
 		                      strerror(-r));
+	if (!r) /* before anything is built, so that no save is missed */
+		session->watcher = watcher_new(session->tool);
 	*status = running_status(session->tool);
 	if (!*status && r == -EWOULDBLOCK)
 		*status = await_other(session->tool);
@@ -252,6 +255,7 @@ run(struct tool *tool, bool watch)
 		say_where(&session, status);
 		result = session_run(&session, status);
 	}
+	watcher_free(session.watcher);
 	hosting_stop(&session.hosting);
 	if (session.lock >= 0)
 		close(session.lock);

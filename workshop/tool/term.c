@@ -12,11 +12,13 @@ static bool
 has_colours(void)
 {
 	static int known = -1;
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no = getenv("NO_COLOR"), *force = getenv("CLICOLOR_FORCE"),
+		   *term = getenv("TERM");
 
 	if (known < 0)
-		known = isatty(STDOUT_FILENO) && !(no && *no) && term &&
-		        strcmp(term, "dumb");
+		known = !(no && *no) &&
+		        ((force && *force && strcmp(force, "0")) ||
+		         (isatty(STDOUT_FILENO) && term && strcmp(term, "dumb")));
 	return known;
 }
 
@@ -78,7 +80,7 @@ say_for_now(const char *fmt, ...)
 {
 	va_list ap;
 
-	if (!has_colours())
+	if (!has_colours() || !isatty(STDOUT_FILENO))
 		return;
 	clear_for_now();
 	va_start(ap, fmt);

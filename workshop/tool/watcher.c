@@ -117,6 +117,15 @@ is_of(const struct unit *unit, const struct inotify_event *event)
 	                                       : !strcmp(event->name, "host.conf");
 }
 
+/* A folder that was removed is not watched any more, nor is the one that takes its place. */
+static void
+look_instead(struct watcher *watcher)
+{
+	close(watcher->fd);
+	watcher->fd = -1;
+	watcher->look_ms = now_ms() + QUIET_MS;
+}
+
 static void
 take_event(struct watcher *watcher, const struct inotify_event *event)
 {
@@ -134,6 +143,7 @@ read_events(struct watcher *watcher)
 		char bytes[8192];
 		struct inotify_event align;
 	} buf;
+	bool gone = false;
 	ssize_t n;
 
 	while (watcher->fd >= 0 &&
@@ -142,8 +152,11 @@ read_events(struct watcher *watcher)
 			const struct inotify_event *event = (const void *)at;
 
 			take_event(watcher, event);
+			gone |= event->mask & IN_IGNORED;
 			at += sizeof *event + event->len;
 		}
+	if (gone)
+		look_instead(watcher);
 }
 
 const char *
