@@ -30,12 +30,14 @@ ENTRYPOINT ["cupola-workshop-container"]
 
 FROM debian:12-slim
 RUN apt-get -q update && apt-get -q -y install --no-install-recommends \
-		libevent-2.1-7 libjansson4 libcurl4 libprotobuf-c1 libnghttp2-14 zlib1g curl \
+		libevent-core-2.1-7 libjansson4 libcurl4 libprotobuf-c1 libnghttp2-14 zlib1g curl \
 	&& rm -rf /var/lib/apt/lists/* \
 	&& useradd --system --home-dir /nonexistent cupola && install -d -o cupola -m 700 /run/cupola
 COPY --from=build /out/opt/cupola /opt/cupola
 COPY etc/docker/host.conf /etc/cupola/host.conf
-RUN rm -rf /opt/cupola/include /opt/cupola/lib/pkgconfig /opt/cupola/lib/*.a /opt/cupola/lib/*.la /opt/cupola/share/man
+# Nothing to build with, and nothing of the workshop.
+RUN cd /opt/cupola && rm -rf include lib/pkgconfig lib/*.a lib/*.la lib/cupola/plugins/*.la lib/cupola/plugins/guide.so \
+	share/man share/cupola/workshop libexec
 ENV PATH=/opt/cupola/bin:$PATH
 USER cupola
 EXPOSE 5000 5090

@@ -280,6 +280,24 @@ def test_what_the_image_is_built_from_is_there():
     assert "HEALTHCHECK" in last and not re.search(r"\b(gcc|make|-dev)\b", last), "the image has more than it needs"
 
 
+def test_the_image_has_the_libraries_that_its_programs_need():
+    if not shutil.which("dpkg") or not shutil.which("objdump"):
+        raise cupola.Skip("dpkg and objdump say which package has a library")
+    dockerfile = read("Dockerfile")
+    packages = dockerfile[dockerfile.rindex("\nFROM "):].split("--no-install-recommends")[1].split("&&")[0].split()
+    plugins = [name + ".so" for name in load("docker-compose-services.yml")["services"] if name != "build"]
+    needed = set()
+    for program in [cupola.BIN, os.path.join(cupola.STAGE, "lib/libotel.so.0"), *[os.path.join(cupola.PLUGINS, p) for p in plugins]]:
+        out = subprocess.run(["objdump", "-p", program], check=True, capture_output=True, text=True)
+        needed |= set(re.findall(r"^\s+NEEDED\s+(\S+)$", out.stdout, re.M))
+    of_every_image = re.compile(r"libotel|libc\.so|libm\.so|ld-linux|lib(a|ub|l|t)san|libgcc_s|libstdc")
+    for library in sorted(n for n in needed if not of_every_image.match(n)):
+        owner = subprocess.run(["dpkg", "-S", "*/" + library], capture_output=True, text=True).stdout
+        owners = {line.split(":")[0] for line in owner.splitlines() if "-dev" not in line}
+        if owners:  # a library built by hand has none
+            assert owners & set(packages), f"{library} is in {owners}; the image has {packages}"
+
+
 def test_the_dev_container_starts_a_service_that_is_there():
     whole = json.loads(without_comments(read(".devcontainer/devcontainer.json")))
     compose = os.path.normpath(os.path.join(".devcontainer", whole["dockerComposeFile"]))
