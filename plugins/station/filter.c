@@ -14,6 +14,7 @@
 
 #define LIMIT_DEFAULT 1000
 #define LIMIT_MAX     100000
+#define DAY_NS        (UINT64_C(86400) * 1000000000)
 
 uint64_t
 station_now(void)
@@ -121,6 +122,14 @@ filter_read(struct svc_request *req, struct filter *f)
 		f->max_series = strtoul(text, &end, 10);
 		if (!*text || *end || !f->max_series)
 			return "max_series: expected a number of 1 or more\n";
+	}
+	text = svc_query(req, "every");
+	if (text) { /* as a time before the end of time, which a Unix time is not */
+		if (query_since(text, UINT64_MAX, &f->every_ns) < 0)
+			f->every_ns = 0;
+		f->every_ns = UINT64_MAX - f->every_ns;
+		if (!f->every_ns || f->every_ns > DAY_NS)
+			return "every: expected a duration such as 500ms or 5s\n";
 	}
 	text = svc_query(req, "follow");
 	if (text && strcmp(text, "true") && strcmp(text, "false"))

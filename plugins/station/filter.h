@@ -5,7 +5,8 @@
  * Parameters: service, trace_id (32 hex digits), span_id, name, q (a text in any of its strings), severity
  * (the least severity of a log record, as a number or a name), since (a duration such as 5m, or Unix
  * seconds, milliseconds or nanoseconds; compared with the time of arrival), limit (1000 by default; the
- * newest), max_series (metrics with no more points than that at once), follow=true.
+ * newest), max_series (metrics with no more points than that at once), every (of cumulative metrics one point in
+ * so long, such as 5s, and the newest), follow=true.
  */
 #ifndef STATION_FILTER_H
 #define STATION_FILTER_H
@@ -26,6 +27,7 @@ struct filter {
 	uint8_t trace_id[16], span_id[8];
 	uint64_t since;
 	size_t limit, max_series; /* max_series 0: any number */
+	uint64_t every_ns;        /* 0: all */
 };
 
 /* Reads the request's parameters; text is borrowed from it. Returns NULL, or the sentence that says what is wrong. */

@@ -110,12 +110,46 @@ any_matches(const struct filter *f, const struct store_trace *trace)
 	return false;
 }
 
+/* ---- thinning: charts have fewer pixels than there are points ---- */
+
+#define TELLS_DELTA 1
+#define SERIES_MAX  2000
+
+/* The last of a metric that was chosen. */
+struct thinned {
+	const struct store_item *items[SERIES_MAX];
+	size_t n;
+};
+
+/* Whether a newer one of the same metric is near enough to stand for it; from the newest to the oldest. */
+static bool
+is_between(struct thinned *thinned, const struct store_item *item, uint64_t every_ns)
+{
+	if (item->status == TELLS_DELTA) /* each of them counts */
+		return false;
+	for (size_t i = 0; i < thinned->n; i++) {
+		const struct store_item *newer = thinned->items[i];
+
+		if (newer->owner != item->owner || strcmp(newer->name, item->name) != 0)
+			continue;
+		if (newer->time_unix_ns >= item->time_unix_ns &&
+		    newer->time_unix_ns - item->time_unix_ns < every_ns)
+			return true;
+		thinned->items[i] = item;
+		return false;
+	}
+	if (thinned->n < SERIES_MAX)
+		thinned->items[thinned->n++] = item;
+	return false;
+}
+
 /* The newest `limit` items, oldest first; whole traces for `traces`. */
 static void
 choose_newest(const struct filter *f, const struct store *store, struct chosen *c)
 {
 	const struct store_trace *trace;
 	const struct store_item *item;
+	struct thinned *thinned = NULL; /* without memory, nothing is left out */
 	size_t n = 0;
 
 	if (f->whole_traces && f->has_trace) {
@@ -149,13 +183,17 @@ choose_newest(const struct filter *f, const struct store *store, struct chosen *
 			choose(c, item);
 		return;
 	}
+	if (f->every_ns && f->signal == STORE_METRICS)
+		thinned = calloc(1, sizeof *thinned);
 	TAILQ_FOREACH_REVERSE(item, store_items(store, f->signal), store_items, all)
 	{
 		if (c->n == f->limit || item->arrived_unix_ns < f->since)
 			break;
-		if (filter_matches(f, item))
+		if (filter_matches(f, item) &&
+		    !(thinned && is_between(thinned, item, f->every_ns)))
 			choose(c, item);
 	}
+	free(thinned);
 }
 
 /* At most FOLLOW_STEP of what came after *after, which becomes the last one that was looked at. */

@@ -386,22 +386,39 @@ add_log(struct adding *a, const otlp_log *record)
 	return item_add(a->store, item, a->owner, &record->trace_id);
 }
 
-static size_t
-count_points(const otlp_metric *metric)
+#define TAKE_POINTS(item, data)                                                        \
+	do {                                                                           \
+		(item)->n_points = (uint32_t)(data)->n_data_points;                    \
+		if ((data)->n_data_points && (data)->data_points[0]->time_unix_nano)   \
+			(item)->time_unix_ns = (data)->data_points[0]->time_unix_nano; \
+	} while (0)
+
+/* How many points there are, of when, and whether they are differences. */
+static void
+take_points(struct store_item *item, const otlp_metric *metric)
 {
 	switch (metric->data_case) {
 	case OPENTELEMETRY__PROTO__METRICS__V1__METRIC__DATA_GAUGE:
-		return metric->gauge->n_data_points;
+		TAKE_POINTS(item, metric->gauge);
+		break;
 	case OPENTELEMETRY__PROTO__METRICS__V1__METRIC__DATA_SUM:
-		return metric->sum->n_data_points;
+		TAKE_POINTS(item, metric->sum);
+		item->status = (uint8_t)metric->sum->aggregation_temporality;
+		break;
 	case OPENTELEMETRY__PROTO__METRICS__V1__METRIC__DATA_HISTOGRAM:
-		return metric->histogram->n_data_points;
+		TAKE_POINTS(item, metric->histogram);
+		item->status = (uint8_t)metric->histogram->aggregation_temporality;
+		break;
 	case OPENTELEMETRY__PROTO__METRICS__V1__METRIC__DATA_EXPONENTIAL_HISTOGRAM:
-		return metric->exponential_histogram->n_data_points;
+		TAKE_POINTS(item, metric->exponential_histogram);
+		item->status =
+			(uint8_t)metric->exponential_histogram->aggregation_temporality;
+		break;
 	case OPENTELEMETRY__PROTO__METRICS__V1__METRIC__DATA_SUMMARY:
-		return metric->summary->n_data_points;
+		TAKE_POINTS(item, metric->summary);
+		break;
 	default:
-		return 0;
+		break;
 	}
 }
 
@@ -415,7 +432,7 @@ add_metric(struct adding *a, const otlp_metric *metric)
 		return -ENOMEM;
 	item->arrived_unix_ns = item->time_unix_ns = a->now;
 	item->kind = (uint8_t)metric->data_case;
-	item->n_points = (uint32_t)count_points(metric);
+	take_points(item, metric);
 	return item_add(a->store, item, a->owner, NULL);
 }
 

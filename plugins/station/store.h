@@ -61,12 +61,12 @@ struct store_item {
 	uint64_t seq;              /* of arrival, over all signals, from 1 */
 	uint64_t arrived_unix_ns;
 	uint64_t
-		time_unix_ns; /* start of a span, time of a record, arrival of a metric */
+		time_unix_ns; /* start of a span, time of a record, of the first point of a metric */
 	uint64_t end_unix_ns; /* spans */
 	uint8_t span_id[8], parent_id[8];
 	uint8_t signal;
-	uint8_t kind;      /* span kind */
-	uint8_t status;    /* status code of a span, severity number of a log record */
+	uint8_t kind; /* span kind */
+	uint8_t status; /* status code of a span, severity number of a record, temporality of a metric */
 	uint32_t n_points; /* of a metric: series that are in it */
 	char *name; /* of a span or metric, the event's name of a log; points behind the bytes */
 	uint32_t len;

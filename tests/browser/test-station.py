@@ -32,6 +32,7 @@ listen = 127.0.0.1:0
 logs = none
 metrics = none
 traces = none
+{more}
 [plugin station]
 process = station
 listen = page=127.0.0.1:{page}, otlp=127.0.0.1:{otlp_http}
@@ -43,9 +44,9 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 SPAN = "b7ad6b7169203331"
 
 
-def start(hello="no", env=None):
+def start(hello="no", env=None, more=""):
     ports = {name: cupola.free_port() for name in ("otlp_http", "page")}
-    host = cupola.Cupola(CONFIG.format(hello=hello, **ports), env=env)
+    host = cupola.Cupola(CONFIG.format(hello=hello, more=more, **ports), env=env)
     host.ports = ports
     return host
 
@@ -227,6 +228,53 @@ def test_reloads_and_crashes_mark_every_time_axis():
         browser.go(host, "#/overview")
         wait_for(browser, "td", "generation 3")
         assert not browser.all(".crash"), "other code has followed"
+        assert not browser.errors()
+
+
+CRASHER = """
+#include <cupola/service.h>
+
+static int start(const struct svc_host *host, void **self, struct otel_error *err)
+{
+	return 0;
+}
+
+__attribute__((noinline)) static int deeper(volatile int *address)
+{
+	return *address + 1; /* the line that fails */
+}
+
+static int handle(void *self, struct svc_request *req)
+{
+	OTEL_SPAN(span, req->host->tracer, "calculating");
+	return deeper((volatile int *)(long)svc_request_length(req)) + 1;
+}
+
+static void stop(void *self)
+{
+}
+
+SVC_PLUGIN = { SVC_ABI, .name = "crasher", .version = "1", .start = start, .handle = handle, .stop = stop };
+""".replace("svc_request_length(req)", "req->len")
+
+
+def test_a_real_crash_is_explained():
+    line = next(i for i, text in enumerate(CRASHER.splitlines(), 1) if "the line that fails" in text)
+    host = start(more="[plugin crasher]\npath = @DIR@/crasher.so\nprocess = learner\nlisten = 127.0.0.1:0\ninstrument = no")
+    cupola.compile_plugin(CRASHER, os.path.join(host.dir, "crasher.so"))
+    with host, Browser() as browser:
+        browser.go(host, "#/overview")
+        cupola.until(lambda: cells(browser, "crasher"), "the service")
+        try:
+            host.get("crasher", "/")
+        except OSError:
+            pass  # it took the connection with it
+        card = wait_for(browser, ".crash", "crashed crasher")
+        for part in ("SIGSEGV", f"crasher.so.c:{line}", "deeper()", "calculating"):
+            assert part in card, (part, card)
+        assert browser.text('.crash [data-crash="hint"]')
+        wait_for(browser, ".headline", "crasher crashed")
+        browser.shot("overview-real-crash-1280-light")
         assert not browser.errors()
 
 

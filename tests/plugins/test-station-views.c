@@ -262,7 +262,7 @@ END_TEST
 
 /* A counter with `n` series, whose attribute `place` has another value in each. */
 static void
-post_counter(const char *name, int n)
+post_sum(const char *name, int n, int temporality)
 {
 	char *body = malloc((size_t)n * 200 + 1000), *p = body;
 
@@ -271,9 +271,9 @@ post_counter(const char *name, int n)
 		"{\"resourceMetrics\":[{" RESOURCE(
 			"iss",
 			"1") ",\"scopeMetrics\":[{\"metrics\":[{"
-			     "\"name\":\"%s\",\"unit\":\"1\",\"sum\":{\"isMonotonic\":true,\"aggregationTemporality\":2,"
+			     "\"name\":\"%s\",\"unit\":\"1\",\"sum\":{\"isMonotonic\":true,\"aggregationTemporality\":%d,"
 			     "\"dataPoints\":[",
-		name);
+		name, temporality);
 	for (int i = 0; i < n; i++)
 		p += sprintf(
 			p,
@@ -284,6 +284,12 @@ post_counter(const char *name, int n)
 	strcpy(p, "]}}]}]}]}");
 	post("/v1/metrics", body);
 	free(body);
+}
+
+static void
+post_counter(const char *name, int n)
+{
+	post_sum(name, n, 2);
 }
 
 START_TEST(a_metric_with_many_series_says_which_attribute_makes_them)
@@ -310,6 +316,38 @@ START_TEST(a_metric_with_many_series_says_which_attribute_makes_them)
 	ck_assert_uint_eq(
 		json_array_size(at(json, "resourceMetrics/0/scopeMetrics/0/metrics")), 1);
 	json_decref(json);
+}
+END_TEST
+
+static size_t
+points_held(const char *target)
+{
+	struct fake_request *rq;
+	size_t n = 0;
+
+	fake.listener = "page";
+	rq = fake_get(&fake, target);
+	fake.listener = "otlp";
+	ck_assert_int_eq(rq->status, 200);
+	for (const char *p = rq->body; (p = strstr(p, "\"asInt\"")); p++)
+		n++;
+	return n;
+}
+
+START_TEST(totals_of_the_past_may_be_thinned_and_differences_not)
+{
+	for (int i = 0; i < 3; i++) {
+		post_sum("total", 1, 2);
+		post_sum("other", 1, 2);
+		post_sum("difference", 1, 1);
+	}
+	ck_assert_uint_eq(points_held("/api/telemetry/metrics"), 9);
+	ck_assert_uint_eq(points_held("/api/telemetry/metrics?every=1h"), 5);
+	ck_assert_uint_eq(points_held("/api/telemetry/metrics?every=1h&name=other"), 1);
+	ck_assert_uint_eq(points_held("/api/telemetry/metrics?every=0.000001ms"), 9);
+	fake.listener = "page";
+	ck_assert_int_eq(fake_get(&fake, "/api/telemetry/metrics?every=5")->status, 400);
+	ck_assert_int_eq(fake_get(&fake, "/api/telemetry/metrics?every=0s")->status, 400);
 }
 END_TEST
 
@@ -422,6 +460,7 @@ main(void)
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, log_records_are_counted_by_severity_and_time);
 	tcase_add_test(tc, a_metric_with_many_series_says_which_attribute_makes_them);
+	tcase_add_test(tc, totals_of_the_past_may_be_thinned_and_differences_not);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("environment");
 	tcase_add_checked_fixture(tc, clear_environment, stop);

@@ -32,8 +32,8 @@ export function crashCard(record) {
   const over = record.word === "stalled" ? "Every other request of its loop waited meanwhile. " : "Only its own process ended, and it was started again at once. ";
   return h(
     "article",
-    { class: "crash", "data-service": record.service },
-    h("h3", {}, h("span", { class: "bad" }, `⚠ ${record.word === "stalled" ? "held up" : "crashed"} `), service(record.service), h("span", { class: "count" }, when(record.time))),
+    { class: record.word === "stalled" ? "crash held-up" : "crash", "data-service": record.service },
+    h("h3", {}, h("span", { class: record.word === "stalled" ? "warn-text" : "bad" }, `⚠ ${record.word === "stalled" ? "held up" : "crashed"} `), service(record.service), h("span", { class: "count" }, when(record.time))),
     h("p", { class: "body" }, record.body),
     h(
       "dl",

@@ -3,6 +3,7 @@
 
 import { serviceColour } from "../shared/format.js";
 import { show } from "./otlp.js";
+import { THIN_MS } from "./streams.js";
 
 const FIRST_MS = 90000; // a stream's first point counts from its start when that is no longer ago
 const GAP = 3.5; // a line breaks where points are this many times further apart than usual
@@ -44,7 +45,7 @@ export function increases(s) {
 /** Puts a gap where nothing came for longer than usual. */
 export function withGaps(points) {
   const steps = points.slice(1).map((p, i) => p[0] - points[i][0]);
-  const usual = [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)];
+  const usual = Math.max(THIN_MS, [...steps].sort((a, b) => a - b)[Math.floor(steps.length / 2)]);
   return points.flatMap((p, i) => (i && steps[i - 1] > GAP * usual ? [[points[i - 1][0] + 1, null], p] : [p]));
 }
 

@@ -17,7 +17,7 @@ const wordOf = (event) => event.split(".").pop();
 
 function event({ service, record }) {
   const [r] = flat({ resourceLogs: [{ resource: { attributes: [{ key: "service.name", value: { stringValue: service } }] }, scopeLogs: [{ logRecords: [record] }] }] });
-  return { ...r, word: wordOf(r.event), bad: r.severity >= 13 };
+  return { ...r, word: wordOf(r.event), bad: r.severity >= 17, warn: r.severity >= 13 };
 }
 
 /** Fetches them when `count`, of the push channel, says that there are others. */
@@ -65,20 +65,20 @@ function grouped(list, x) {
 }
 
 function textOf(list) {
-  const worst = list.find((e) => e.bad) || list[list.length - 1];
+  const worst = list.find((e) => e.bad) || list.find((e) => e.warn) || list[list.length - 1];
   const same = list.filter((e) => e.word === worst.word).length;
-  return `${worst.bad ? "⚠ " : ""}${same > 1 ? `${same} ${worst.word}` : worst.word}`;
+  return `${worst.warn ? "⚠ " : ""}${same > 1 ? `${same} ${worst.word}` : worst.word}`;
 }
 
 const hint = (list) => list.map((e) => `${e.service}: ${e.body}\n${exactTime(e.time)}`).join("\n\n");
 
 /* Where each word stands, right or left of its line; what failed has the first choice, then what is newer; some have no room. */
-function placed(groups, right) {
+function placed(groups, start, right) {
   const taken = [];
   const isFree = (from, to) => taken.every(([a, b]) => to < a || from > b);
-  for (const g of [...groups.filter((x) => x.bad), ...groups.filter((x) => !x.bad).toReversed()]) {
+  for (const g of [...groups.filter((x) => x.warn), ...groups.filter((x) => !x.warn).toReversed()]) {
     const width = g.text.length * CHAR + 4;
-    const left = [g.at + 4, g.at - width - 2].find((l) => l >= 0 && l + width <= right && isFree(l, l + width));
+    const left = [g.at + 4, g.at - width - 2].find((l) => l >= start && l + width <= right && isFree(l, l + width));
     if (left === undefined) continue;
     g.left = left;
     taken.push([left, left + width]);
@@ -88,12 +88,12 @@ function placed(groups, right) {
 /** SVG elements for those between `from` and `to`; `x` maps Unix ms, the word stands at `top`. */
 export function lines({ from, to, x, top, bottom, right, service }) {
   const groups = grouped(all(service).filter((e) => e.time >= from && e.time <= to), x);
-  for (const g of groups) Object.assign(g, { text: textOf(g.list), bad: g.list.some((e) => e.bad) });
-  placed(groups, right);
-  return groups.map(({ at, list, text, bad, left }) =>
+  for (const g of groups) Object.assign(g, { text: textOf(g.list), bad: g.list.some((e) => e.bad), warn: g.list.some((e) => e.warn) });
+  placed(groups, x(from), right);
+  return groups.map(({ at, list, text, bad, warn, left }) =>
     svg(
       "g",
-      { class: bad ? "marker bad-marker" : "marker", "data-word": list[0].word },
+      { class: bad ? "marker bad-marker" : warn ? "marker warn-marker" : "marker", "data-word": list[0].word },
       svg("title", {}, hint(list)),
       svg("line", { x1: at, x2: at, y1: top, y2: bottom }),
       svg("rect", { x: at - 3, width: 6, y: top, height: bottom - top, fill: "transparent" }),

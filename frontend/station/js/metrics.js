@@ -71,13 +71,19 @@ function draw(rows, status) {
   );
 }
 
+const ROWS_MS = 2000; // how old the list of metrics with the numbers of their series may be
+let askedRows = 0;
 let rows = [];
 let status;
 async function load() {
   const mine = source;
-  const [list, told] = await Promise.all([data.metrics({ service: current.service }), data.status(), mine.fetch()]);
+  const old = Date.now() - askedRows > ROWS_MS;
+  const [list, told] = await Promise.all([old && data.metrics({ service: current.service }), data.status(), mine.fetch()]);
   if (mine !== source) return; // another choice was made meanwhile
-  rows = list.metrics;
+  if (list) {
+    rows = list.metrics;
+    askedRows = Date.now();
+  }
   status = told;
   if (charts.clientWidth) draw(rows, status);
 }
@@ -88,6 +94,7 @@ function change(part) {
   remember(part);
   if (!again) return draw(rows, status);
   source = fetcher({ service: current.service });
+  askedRows = 0;
   fill(charts);
   loading(charts, load);
 }
@@ -96,6 +103,7 @@ export async function render(main, { query }) {
   current = { service: query.service, q: query.q };
   source = fetcher({ service: current.service });
   rows = [];
+  askedRows = 0;
   charts = h("div", {});
   counted = h("span", { class: "count number" });
   choice = serviceChoice(query.service, (name) => change({ service: name }));

@@ -8,7 +8,7 @@ import * as data from "./data.js";
 import * as markers from "./markers.js";
 import { environmentNotices, nothingYet } from "./notices.js";
 import { logs as flat, severityClass } from "./otlp.js";
-import { notSet, sdkOf, service, when } from "./parts.js";
+import { eventWord, notSet, sdkOf, service, when } from "./parts.js";
 import { to } from "./route.js";
 import { sparkline } from "./sparkline.js";
 import { keyed, loading } from "./states.js";
@@ -149,7 +149,7 @@ function eventRow(e) {
     "tr",
     { tabindex: 0, "data-row": true, onclick: () => (location.hash = to("services", e.service)) },
     h("td", { class: "time" }, when(e.time)),
-    h("td", {}, e.bad ? h("span", { class: "bad" }, `⚠ ${e.word}`) : e.word),
+    h("td", {}, eventWord(e)),
     h("td", { class: "main body" }, e.body, " ", service(e.service)),
   );
 }
@@ -157,7 +157,9 @@ function eventRow(e) {
 /* Of each service its last crash, while it is news. */
 function recentCrashes() {
   const seen = new Set();
-  return markers.crashes().filter((c) => Date.now() - c.time < CRASH_MS && !seen.has(c.service) && seen.add(c.service));
+  /* That the station itself was held up is mostly by a page like this one: its own page tells of it. */
+  const told = markers.crashes().filter((c) => c.word === "crashed" || c.service !== "station");
+  return told.filter((c) => Date.now() - c.time < CRASH_MS && !seen.has(c.service) && seen.add(c.service));
 }
 
 function showCrashes() {

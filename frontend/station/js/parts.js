@@ -12,6 +12,9 @@ export const service = (name) => h("span", { class: "service", style: { "--colou
 /** A service as a block of its colour, for lists in which the number of services is what one looks for. */
 export const serviceBlock = (name) => h("span", { class: "service-block", style: { "--colour": serviceColour(name) } }, name || "(no service.name)");
 
+/** What the host told, in a word. */
+export const eventWord = (e) => (e.warn ? h("span", { class: e.bad ? "bad" : "warn-text" }, `⚠ ${e.word}`) : h("b", {}, e.word));
+
 /** "3 s ago", kept true by tick(); the exact time on hover. */
 export const when = (unixMs) => h("time", { "data-ms": unixMs, title: exactTime(unixMs) }, ago(unixMs));
 

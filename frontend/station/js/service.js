@@ -8,7 +8,7 @@ import * as data from "./data.js";
 import * as markers from "./markers.js";
 import { settingsOf, switchedOff } from "./notices.js";
 import { attributes, show, types } from "./otlp.js";
-import { attributeTable, facts, when } from "./parts.js";
+import { attributeTable, eventWord, facts, when } from "./parts.js";
 import { to } from "./route.js";
 import { keyed, loading } from "./states.js";
 
@@ -58,7 +58,7 @@ function sends(s) {
 }
 
 function lifecycleRow(e) {
-  return h("tr", {}, h("td", { class: "time" }, when(e.time)), h("td", {}, e.bad ? h("span", { class: "bad" }, `⚠ ${e.word}`) : h("b", {}, e.word)), h("td", { class: "main body" }, e.body));
+  return h("tr", {}, h("td", { class: "time" }, when(e.time)), h("td", {}, eventWord(e)), h("td", { class: "main body" }, e.body));
 }
 
 function absent() {
