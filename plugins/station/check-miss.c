@@ -593,8 +593,10 @@ write_sentence(struct search *s, struct buf *buf)
 	else if (assertion->increase &&
 	         !check_match_fits_number(assertion->increase, tally->increase))
 		write_increase(s, buf);
-	else
+	else if (assertion->n_values)
 		write_values(s, buf);
+	if (!buf->len) /* the store has changed since the evaluation, and now it holds */
+		buf_puts(buf, "it did not hold a moment ago, and does now");
 	write_losses(s, buf);
 }
 

@@ -40,3 +40,4 @@ include tests/fuzz/http.mk
 include tests/fuzz/conf.mk
 include tests/fuzz/otlp.mk
 include tests/fuzz/station.mk
+include tests/fuzz/check.mk
