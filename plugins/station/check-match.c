@@ -293,9 +293,10 @@ check_word(struct check_reader *reader, const struct check_at *at, const char *t
 	const char *best = NULL;
 	struct buf all = { 0 };
 
-	for (size_t i = 0; words[i]; i++) {
+	for (size_t i = 0; words[i]; i++)
 		if (!strcmp(words[i], text))
 			return true;
+	for (size_t i = 0; words[i]; i++) {
 		if (near_is_typo(text, words[i]) && !best)
 			best = words[i];
 		buf_printf(&all, "%s\"%s\"", i ? ", " : "", words[i]);
