@@ -169,8 +169,10 @@ look(struct copy *copy)
 	copy->files = files;
 	copy->asked_ms = now;
 	progress = ask(copy, problem, sizeof problem);
-	if (progress || *problem) /* else the asker has gone */
+	if (progress || *problem)
 		keep(copy, progress, progress ? NULL : problem);
+	else
+		copy->asked_ms = 0; /* the page that asked has gone: the next one asks */
 }
 
 static const char nothing[] =
