@@ -368,7 +368,7 @@ static void
 do_figure(struct page *page, cmark_node *paragraph, cmark_node *image)
 {
 	char *alt = plain_text(image), *html = NULL;
-	bool first = !page->has_picture && page->out->n_headings == 1;
+	bool first = !page->has_picture && page->out->n_headings == 1 && !page->out->lead;
 	size_t len;
 	FILE *out = open_memstream(&html, &len);
 
