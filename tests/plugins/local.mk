@@ -37,7 +37,7 @@ EXTRA_DIST += tests/data/otlp-examples
 %C%_test_station_LDADD = otel/proto/libotlp-proto.la otel/libotel.la $(CHECK_LIBS) $(JANSSON_LIBS) $(PROTOBUFC_LIBS)
 
 check_LTLIBRARIES += tests/fake/libfake.la
-tests_fake_libfake_la_SOURCES = tests/fake/svc-host.c tests/fake/svc-host.h
+tests_fake_libfake_la_SOURCES = tests/fake/svc-host.c tests/fake/svc-host.h tests/fake/telemetry.c tests/fake/telemetry.h
 tests_fake_libfake_la_CPPFLAGS = $(test_cppflags) $(JANSSON_CFLAGS)
 service_cppflags = $(space_cppflags) -I$(top_srcdir)/plugins $(JANSSON_CFLAGS)
 service_ldadd = tests/fake/libfake.la otel/libotel.la $(CHECK_LIBS) $(JANSSON_LIBS) -lm

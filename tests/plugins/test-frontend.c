@@ -6,6 +6,7 @@
 
 #include "check-main.h"
 #include "fake/svc-host.h"
+#include "fake/telemetry.h"
 #include "frontend/app.c"
 
 #define GATEWAY "http://127.0.0.1:5001/"
@@ -284,11 +285,72 @@ START_TEST(a_trace_is_what_the_station_has_of_it)
 }
 END_TEST
 
+/* ---- what it says of itself ---- */
+
+static void
+setup_observed(void)
+{
+	fake_init(&fake, &svc_plugin);
+	fake_telemetry_init(&fake);
+	fake_set(&fake, "elements", ISS_TLE);
+	fake_set(&fake, "places", CITIES);
+	fake_answer(&fake, GATEWAY, 200, "{\"distance\": 1.5}");
+	fake_start(&fake);
+}
+
+static void
+teardown_observed(void)
+{
+	fake_fini(&fake);
+	fake_telemetry_fini();
+}
+
+START_TEST(an_answer_is_a_span_and_names_its_trace)
+{
+	struct fake_request *rq = fake_get(&fake, "/api/distance?location=x");
+	const char *trace = fake_reply_header(rq, "traceresponse");
+
+	ck_assert_ptr_nonnull(trace);
+	ck_assert_uint_eq(strlen(trace), 55);
+	ck_assert_str_eq(fake_spans(), "asking-gateway http.response.status_code=200\n");
+	ck_assert_str_eq(fake_logs(), "INFO gateway gave an answer [asking-gateway]\n");
+	ck_assert_str_eq(fake_points(), "incoming.requests {request} 1\n");
+}
+END_TEST
+
+START_TEST(refusals_are_warnings_and_failures_errors)
+{
+	fake_answer(&fake, GATEWAY, 404, "no such place");
+	fake_get(&fake, "/api/distance?location=x");
+	fake_no_answer(&fake, GATEWAY, -ECONNREFUSED, "refused");
+	fake_get(&fake, "/api/distance?location=x");
+	ck_assert_str_eq(fake_spans(),
+	                 "asking-gateway ERROR http.response.status_code=404\n"
+	                 "asking-gateway ERROR error.type=\"_OTHER\"\n");
+	ck_assert_str_eq(
+		fake_logs(),
+		"WARN gateway gave no answer [asking-gateway] http.response.status_code=404\n"
+		"ERROR gateway gave no answer [asking-gateway] error.type=\"_OTHER\"\n");
+}
+END_TEST
+
+/* What the page does on its own would drown what somebody asked for. */
+START_TEST(the_map_and_the_suggestions_say_nothing)
+{
+	fake_get(&fake, "/api/iss");
+	fake_get(&fake, "/api/suggest?q=darm");
+	fake_get(&fake, "/api/about");
+	ck_assert_str_eq(fake_spans(), "");
+	ck_assert_str_eq(fake_logs(), "");
+	ck_assert_str_eq(fake_points(), "");
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("frontend");
-	TCase *tcase = tcase_create("handle");
+	TCase *tcase = tcase_create("handle"), *observed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, distance_is_what_gateway_says);
@@ -303,5 +365,11 @@ main(void)
 	tcase_add_test(tcase, without_a_page_the_answers_are_there);
 	tcase_add_test(tcase, a_trace_is_what_the_station_has_of_it);
 	suite_add_tcase(suite, tcase);
+	observed = tcase_create("observed");
+	tcase_add_checked_fixture(observed, setup_observed, teardown_observed);
+	tcase_add_test(observed, an_answer_is_a_span_and_names_its_trace);
+	tcase_add_test(observed, refusals_are_warnings_and_failures_errors);
+	tcase_add_test(observed, the_map_and_the_suggestions_say_nothing);
+	suite_add_tcase(suite, observed);
 	return check_main(suite);
 }

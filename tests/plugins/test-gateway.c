@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "check-main.h"
 #include "fake/svc-host.h"
+#include "fake/telemetry.h"
 #include "gateway/app.c"
 
 #define GEOLOCATOR "http://127.0.0.1:5002/"
@@ -159,11 +160,97 @@ START_TEST(a_cancelled_request_ends)
 }
 END_TEST
 
+/* ---- what it says of itself ---- */
+
+static void
+setup_observed(void)
+{
+	fake_init(&fake, &svc_plugin);
+	fake_telemetry_init(&fake);
+	fake_answer(&fake, GEOLOCATOR, 200, "{\"latitude\": 1, \"longitude\": 2}");
+	fake_answer(
+		&fake, DISTANCE, 200,
+		"{\"distance\": 3, \"location\": {\"latitude\": 4, \"longitude\": 5}}");
+	fake_start(&fake);
+}
+
+static void
+teardown_observed(void)
+{
+	fake_fini(&fake);
+	fake_telemetry_fini();
+}
+
+START_TEST(an_answer_is_a_span_with_one_for_each_service)
+{
+	fake_get(&fake, "/?location=Darmstadt");
+	ck_assert_str_eq(
+		fake_spans(),
+		"answering-question\n"
+		"answering-question > asking-geolocator-service http.response.status_code=200\n"
+		"answering-question > asking-iss-distance-service http.response.status_code=200\n");
+	ck_assert_str_eq(
+		fake_logs(),
+		"INFO answered the question [answering-question] iss.distance=3.0\n");
+	ck_assert_str_eq(fake_points(), "incoming.requests {request} 1\n");
+}
+END_TEST
+
+/* The asker's mistake is a warning, and no error of the service that passes it on. */
+START_TEST(a_refusal_is_a_warning)
+{
+	fake_get(&fake, "/");
+	fake_answer(&fake, GEOLOCATOR, 404, "no such place");
+	fake_get(&fake, "/?location=Nowhere");
+	ck_assert_str_eq(
+		fake_spans(),
+		"answering-question\n"
+		"answering-question\n"
+		"answering-question > asking-geolocator-service ERROR http.response.status_code=404\n");
+	ck_assert_str_eq(
+		fake_logs(),
+		"WARN no location given [answering-question]\n"
+		"WARN a service that the answer needs gave none [answering-question] "
+		"service.peer.name=\"geolocator-service\" http.response.status_code=404\n");
+	ck_assert_str_eq(fake_points(), "incoming.requests {request} 2\n");
+}
+END_TEST
+
+START_TEST(a_failure_is_an_error)
+{
+	fake_no_answer(&fake, DISTANCE, -ETIMEDOUT, "no answer in time");
+	fake_get(&fake, "/?location=Darmstadt");
+	ck_assert_str_eq(
+		fake_spans(),
+		"answering-question ERROR\n"
+		"answering-question > asking-geolocator-service http.response.status_code=200\n"
+		"answering-question > asking-iss-distance-service ERROR error.type=\"timeout\"\n");
+	ck_assert_str_eq(
+		fake_logs(),
+		"ERROR a service that the answer needs gave none [answering-question] "
+		"service.peer.name=\"iss-distance-service\" error.type=\"timeout\"\n");
+}
+END_TEST
+
+START_TEST(garbage_is_an_error)
+{
+	fake_answer(&fake, GEOLOCATOR, 200, "garbage");
+	fake_get(&fake, "/?location=Darmstadt");
+	ck_assert_str_eq(
+		fake_spans(),
+		"answering-question ERROR\n"
+		"answering-question > asking-geolocator-service http.response.status_code=200\n");
+	ck_assert_str_eq(fake_logs(),
+	                 "ERROR an answer could not be understood [answering-question] "
+	                 "service.peer.name=\"geolocator-service\"\n");
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("gateway");
-	TCase *tcase = tcase_create("handle");
+	TCase *tcase = tcase_create("handle"), *observed;
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, the_answer_has_distance_location_and_place);
@@ -178,5 +265,12 @@ main(void)
 	                    sizeof garbage / sizeof garbage[0]);
 	tcase_add_test(tcase, a_cancelled_request_ends);
 	suite_add_tcase(suite, tcase);
+	observed = tcase_create("observed");
+	tcase_add_checked_fixture(observed, setup_observed, teardown_observed);
+	tcase_add_test(observed, an_answer_is_a_span_with_one_for_each_service);
+	tcase_add_test(observed, a_refusal_is_a_warning);
+	tcase_add_test(observed, a_failure_is_an_error);
+	tcase_add_test(observed, garbage_is_an_error);
+	suite_add_tcase(suite, observed);
 	return check_main(suite);
 }

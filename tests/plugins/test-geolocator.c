@@ -3,6 +3,7 @@
 
 #include "check-main.h"
 #include "fake/svc-host.h"
+#include "fake/telemetry.h"
 #include "geolocator-service/app.c"
 
 #define SEARCH "http://127.0.0.1:5004/search"
@@ -335,11 +336,84 @@ START_TEST(entries_grow_old)
 }
 END_TEST
 
+/* ---- what it says of itself ---- */
+
+static void
+setup_observed(void)
+{
+	fake_init(&fake, &svc_plugin);
+	fake_telemetry_init(&fake);
+	fake_answer(&fake, SEARCH, 200, FOUND);
+	fake_start(&fake);
+}
+
+static void
+teardown_observed(void)
+{
+	fake_fini(&fake);
+	fake_telemetry_fini();
+}
+
+START_TEST(a_place_is_searched_once_and_then_remembered)
+{
+	fake_get(&fake, "/?location=Darmstadt");
+	fake_get(&fake, "/?location=darmstadt");
+	ck_assert_str_eq(
+		fake_spans(),
+		"finding-place geolocator.location=\"darmstadt\" geolocator.cache.hit=false\n"
+		"finding-place > asking-geocoder http.response.status_code=200\n"
+		"finding-place geolocator.location=\"darmstadt\" geolocator.cache.hit=true\n");
+	ck_assert_str_eq(
+		fake_logs(),
+		"INFO found the place [finding-place] geolocator.location=\"darmstadt\" "
+		"geolocator.cache.hit=false\n"
+		"INFO found the place [finding-place] geolocator.location=\"darmstadt\" "
+		"geolocator.cache.hit=true\n");
+	ck_assert_str_eq(fake_points(),
+	                 "incoming.requests {request} 2\n"
+	                 "geocoder.requests {request} http.response.status_code=200 1\n");
+}
+END_TEST
+
+START_TEST(a_place_that_is_not_and_no_place_at_all_are_warnings)
+{
+	fake_answer(&fake, SEARCH, 200, "[]");
+	fake_get(&fake, "/?location=Nowhere");
+	fake_get(&fake, "/");
+	ck_assert_str_eq(
+		fake_spans(),
+		"finding-place geolocator.location=\"nowhere\" geolocator.cache.hit=false\n"
+		"finding-place > asking-geocoder http.response.status_code=200\n"
+		"finding-place\n");
+	ck_assert_str_eq(
+		fake_logs(),
+		"WARN there is no such place [finding-place] geolocator.location=\"nowhere\"\n"
+		"WARN no location given [finding-place]\n");
+}
+END_TEST
+
+START_TEST(a_search_that_fails_is_an_error_on_both_spans)
+{
+	fake_no_answer(&fake, SEARCH, -ETIMEDOUT, "no answer in time");
+	fake_get(&fake, "/?location=Darmstadt");
+	ck_assert_str_eq(
+		fake_spans(),
+		"finding-place ERROR error.type=\"ETIMEDOUT\"\n"
+		"finding-place > asking-geocoder ERROR error.type=\"ETIMEDOUT\"\n");
+	ck_assert_str_eq(fake_logs(),
+	                 "ERROR the place could not be searched [finding-place] "
+	                 "exception.message=\"Connection timed out\"\n");
+	ck_assert_str_eq(fake_points(),
+	                 "incoming.requests {request} 1\n"
+	                 "geocoder.requests {request} error.type=\"timeout\" 1\n");
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("geolocator-service");
-	TCase *handle = tcase_create("handle"), *cache = tcase_create("cache");
+	TCase *handle = tcase_create("handle"), *cache = tcase_create("cache"), *observed;
 
 	tcase_add_checked_fixture(handle, setup, teardown);
 	tcase_add_test(handle, a_place_is_somewhere);
@@ -365,5 +439,11 @@ main(void)
 	tcase_add_test(cache, the_least_used_goes_first);
 	tcase_add_test(cache, entries_grow_old);
 	suite_add_tcase(suite, cache);
+	observed = tcase_create("observed");
+	tcase_add_checked_fixture(observed, setup_observed, teardown_observed);
+	tcase_add_test(observed, a_place_is_searched_once_and_then_remembered);
+	tcase_add_test(observed, a_place_that_is_not_and_no_place_at_all_are_warnings);
+	tcase_add_test(observed, a_search_that_fails_is_an_error_on_both_spans);
+	suite_add_tcase(suite, observed);
 	return check_main(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "check-main.h"
 #include "fake/svc-host.h"
+#include "fake/telemetry.h"
 #include "iss-distance-service/app.c"
 
 #define POSITION "http://127.0.0.1:5004/iss-now.json"
@@ -130,8 +131,7 @@ START_TEST(only_a_position_is_taken_for_one)
 	rq = fake_get(&fake, "/?latitude=1&longitude=2");
 	ck_assert_int_eq(rq->status, answers[_i].status);
 	if (rq->status == 502)
-		ck_assert_str_eq(rq->body,
-		                 "the ISS position service gave no position\n");
+		ck_assert_str_eq(rq->body, "the ISS position service gave no position\n");
 }
 END_TEST
 
@@ -170,11 +170,101 @@ START_TEST(a_cancelled_request_ends)
 }
 END_TEST
 
+/* ---- what it says of itself ---- */
+
+static void
+setup_observed(void)
+{
+	fake_init(&fake, &svc_plugin);
+	fake_telemetry_init(&fake);
+	fake_start(&fake);
+}
+
+static void
+teardown_observed(void)
+{
+	fake_fini(&fake);
+	fake_telemetry_fini();
+}
+
+#define ASKED \
+	"http.request.method=\"GET\" url.full=\"http://127.0.0.1:5004/iss-now.json\" "
+
+START_TEST(an_answer_is_two_spans_a_record_and_three_points)
+{
+	fake_answer(&fake, POSITION, 200,
+	            "{\"iss_position\": {\"latitude\": 0, \"longitude\": -90}}");
+	fake_get(&fake, "/?latitude=0&longitude=0");
+	ck_assert_str_eq(
+		fake_spans(),
+		"calculating-iss-distance iss.distance=10018.8\n"
+		"calculating-iss-distance > getting-iss-coordinates " ASKED
+		"http.response.status_code=200 iss.position=\"0.0000,-90.0000\"\n");
+	ck_assert_str_eq(
+		fake_logs(),
+		"INFO calculated the distance of the ISS [calculating-iss-distance] iss.distance=10018.8\n");
+	ck_assert_str_eq(fake_points(),
+	                 "incoming.requests {request} 1\n"
+	                 "iss.requests {request} http.response.status_code=200 1\n"
+	                 "iss.request.duration s http.response.status_code=200 1\n");
+}
+END_TEST
+
+START_TEST(a_refusal_is_a_warning_and_no_error)
+{
+	fake_get(&fake, "/?latitude=x");
+	ck_assert_str_eq(fake_spans(), "calculating-iss-distance\n");
+	ck_assert_str_eq(fake_logs(),
+	                 "WARN bad latitude or longitude [calculating-iss-distance]\n");
+	ck_assert_str_eq(fake_points(), "incoming.requests {request} 1\n");
+}
+END_TEST
+
+static const struct {
+	int status, error;
+	const char *outcome, *type;
+} failures[] = {
+	{ 503, 0, "http.response.status_code=503", "EBADMSG" },
+	{ 200, 0, "http.response.status_code=200", "EBADMSG" },
+	{ 0, -ETIMEDOUT, "error.type=\"timeout\"", "ETIMEDOUT" },
+	{ 0, -ECONNREFUSED, "error.type=\"_OTHER\"", "ECONNREFUSED" },
+};
+
+START_TEST(a_failure_is_an_error_on_both_spans_and_in_a_record)
+{
+	const char *outcome = failures[_i].outcome, *type = failures[_i].type;
+	char expected[1024];
+
+	if (failures[_i].error)
+		fake_no_answer(&fake, POSITION, failures[_i].error, "no answer");
+	else
+		fake_answer(&fake, POSITION, failures[_i].status, "<html>");
+	fake_get(&fake, "/?latitude=0&longitude=0");
+
+	snprintf(expected, sizeof expected,
+	         "calculating-iss-distance ERROR error.type=\"%s\"\n"
+	         "calculating-iss-distance > getting-iss-coordinates ERROR " ASKED
+	         "%s%serror.type=\"%s\"\n",
+	         type, failures[_i].error ? "" : outcome, failures[_i].error ? "" : " ",
+	         type);
+	ck_assert_str_eq(fake_spans(), expected);
+	snprintf(expected, sizeof expected,
+	         "ERROR no position of the ISS [getting-iss-coordinates] %s\n", outcome);
+	ck_assert_str_eq(fake_logs(), expected);
+	snprintf(expected, sizeof expected,
+	         "incoming.requests {request} 1\n"
+	         "iss.requests {request} %s 1\n"
+	         "iss.request.duration s %s 1\n",
+	         outcome, outcome);
+	ck_assert_str_eq(fake_points(), expected);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("iss-distance-service");
-	TCase *tcase = tcase_create("handle");
+	TCase *tcase = tcase_create("handle"), *observed = tcase_create("observed");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, a_place_has_a_distance);
@@ -187,5 +277,11 @@ main(void)
 	tcase_add_test(tcase, upstream_silence_becomes_504);
 	tcase_add_test(tcase, a_cancelled_request_ends);
 	suite_add_tcase(suite, tcase);
+	tcase_add_checked_fixture(observed, setup_observed, teardown_observed);
+	tcase_add_test(observed, an_answer_is_two_spans_a_record_and_three_points);
+	tcase_add_test(observed, a_refusal_is_a_warning_and_no_error);
+	tcase_add_loop_test(observed, a_failure_is_an_error_on_both_spans_and_in_a_record,
+	                    0, sizeof failures / sizeof failures[0]);
+	suite_add_tcase(suite, observed);
 	return check_main(suite);
 }
