@@ -384,6 +384,13 @@ h1_exchange_start(struct http_conn *conn, struct http_slot *slot,
 	return h1_admitted(conn, how);
 }
 
+/* A handshake record of TLS: its type, and its version's first byte. No method begins so. */
+static bool
+is_tls(const char *start, size_t len)
+{
+	return len >= 2 && start[0] == 0x16 && start[1] == 3;
+}
+
 static bool
 h1_head(struct http_conn *conn)
 {
@@ -412,6 +419,15 @@ h1_head(struct http_conn *conn)
 	if (conn->is_fresh && len >= 4 && memcmp(start, "PRI ", 4) == 0) {
 		if (http_h2_start(conn) < 0)
 			http_conn_close(conn, true);
+		return false;
+	}
+	if (conn->is_fresh && is_tls(start, len)) {
+		if (server->ops->on_tls)
+			server->ops->on_tls(conn->listener);
+		no = (struct http_refusal){
+			400, "this is TLS, and the listener speaks plain HTTP"
+		};
+		http_h1_refuse(conn, &no);
 		return false;
 	}
 	slot = http_slot_get(server);

@@ -91,6 +91,8 @@ struct http_ops {
 	 * -ECANCELED; http_exchange_done is still due.
 	 */
 	void (*on_gone)(struct http_exchange *x, int why);
+	/* A client began with TLS, which is refused: https:// where http:// is meant. May be NULL. */
+	void (*on_tls)(struct http_listener *listener);
 };
 
 /* Zeroed members mean the default in brackets. */

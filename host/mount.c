@@ -24,6 +24,7 @@
 	2000 /* for handlers to unwind, once everything they wait for has failed */
 #define STOP_MS       5000
 #define RETRY_AFTER_S 5
+#define TLS_AGAIN_NS  (UINT64_C(60) * 1000000000)
 
 struct text {
 	struct text *next;
@@ -243,6 +244,24 @@ tell_refused(struct mount *mount, const char *message)
 	host_log_about(HOST_ERROR, mount->name, "%s%s", message,
 	               atomic_load(&mount->current) ? "; what was running goes on" : "");
 	voice_tell(voice, &event, "%s", message);
+	voice_unref(voice);
+}
+
+void
+mount_tell_tls(struct mount *mount)
+{
+	static const char text[] =
+		"a client spoke TLS to a listener of plain HTTP: it has https:// where http:// is meant";
+	const struct voice_event event = { .severity = OTEL_WARN, .event = "tls" };
+	uint64_t now = host_now_ns(), told = atomic_load(&mount->tls_told_ns);
+	struct voice *voice;
+
+	if ((told && now - told < TLS_AGAIN_NS) ||
+	    !atomic_compare_exchange_strong(&mount->tls_told_ns, &told, now))
+		return;
+	voice = mount_some_voice(mount);
+	host_log_about(HOST_WARN, mount->name, "%s", text);
+	voice_tell(voice, &event, "%s", text);
 	voice_unref(voice);
 }
 

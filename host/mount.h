@@ -84,7 +84,8 @@ struct mount {
 	atomic_uint state, n_parked; /* state: enum mount_state */
 	atomic_uint previous;        /* the generation before the current one; 0: none */
 	atomic_uint_fast64_t reloads, refused_loads;
-	atomic_uint_fast64_t errors; /* of generations that are gone */
+	atomic_uint_fast64_t tls_told_ns; /* when mount_tell_tls last did; 0: never */
+	atomic_uint_fast64_t errors;      /* of generations that are gone */
 };
 
 /* Takes `conf`, a copy of the section. `instance_id` is copied. `home`: see above. */
@@ -111,7 +112,7 @@ struct load_report {
 	bool is_same_code;
 	bool is_draining; /* the old one still had requests when the report was made */
 	bool is_parked;   /* ... or was parked */
-	bool is_kept;     /* nothing was loaded: only what the host tells of it follows the change */
+	bool is_kept; /* nothing was loaded: only what the host tells of it follows the change */
 };
 
 /* Called once the old one has gone, or after a while during which it has not; from the loader's thread. */
@@ -156,5 +157,7 @@ struct json_t *mount_status_json(struct mount *mount);
 struct voice *mount_voice(struct mount *mount);
 /* The same, or else one without a version, for what happened before there was any. */
 struct voice *mount_some_voice(struct mount *mount);
+/* A client has spoken TLS to one of its listeners: tells of it, once a minute at most. [loop] */
+void mount_tell_tls(struct mount *mount);
 
 #endif

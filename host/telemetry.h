@@ -93,7 +93,7 @@ struct voice *telemetry_host_voice(struct telemetry *telemetry);
 struct voice_event {
 	int severity;
 	const char *
-		event; /* loaded, reloaded, configured, refused, unloaded, crashed, stalled */
+		event; /* loaded, reloaded, configured, refused, unloaded, crashed, stalled, tls */
 	unsigned generation,
 		previous_generation; /* cupola.generation, cupola.generation.previous */
 	const char *version,

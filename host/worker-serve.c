@@ -23,7 +23,13 @@ on_head(struct http_exchange *x)
 	return mount_head(http_listener_owner(x->listener), host_loop_current(), x);
 }
 
-static struct http_ops ops; /* host_request_ops with our on_head */
+static void
+on_tls(struct http_listener *listener)
+{
+	mount_tell_tls(http_listener_owner(listener));
+}
+
+static struct http_ops ops; /* host_request_ops with the two above */
 
 struct errand {
 	struct host_message message;
@@ -226,6 +232,7 @@ worker_start_loops(struct worker *worker, struct otel_error *err)
 
 	ops = host_request_ops;
 	ops.on_head = on_head;
+	ops.on_tls = on_tls;
 	worker->servings = calloc(n, sizeof *worker->servings);
 	worker->loops = calloc(n, sizeof(struct host_loop *));
 	if (!worker->servings || !worker->loops)

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import socket
 import sys
 import time
 
@@ -464,6 +465,11 @@ def test_the_receiver_says_what_was_wrong_in_words():
         assert post("/v1/traces", "{}", "application/x-protobuf") == 400
         wait_for(browser, "main tr", "the body is JSON, and Content-Type says it is protobuf")
         wait_for(browser, "main pre", f"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:{host.ports['otlp_http']}")
+        with socket.create_connection(("127.0.0.1", host.ports["otlp_http"])) as tls:  # the beginning of a ClientHello
+            tls.sendall(bytes.fromhex("16030100c8010000c40303"))
+            assert b"this is TLS, and the listener speaks plain HTTP" in tls.recv(4096)
+        row = wait_for(browser, "main tr", "https:// where http:// is meant")
+        assert "TLS to station" in row, row
         browser.shot("receiver-mistakes-1280-light")
         assert not browser.errors()
 

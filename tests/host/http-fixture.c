@@ -100,6 +100,12 @@ on_gone(struct http_exchange *x, int why)
 		http_exchange_done(x);
 }
 
+static void
+on_tls(struct http_listener *listener)
+{
+	((struct fixture *)http_listener_owner(listener))->n_tls++;
+}
+
 /* ---- the fixture ---- */
 
 static void
@@ -111,8 +117,8 @@ give_up(evutil_socket_t fd, short what, void *arg)
 void
 fixture_init(struct fixture *f, const struct http_limits *limits)
 {
-	static const struct http_ops ops = { on_head, on_ready, on_body, on_writable,
-		                             on_gone };
+	static const struct http_ops ops = { on_head,     on_ready, on_body,
+		                             on_writable, on_gone,  on_tls };
 	struct sockaddr_in address = { .sin_family = AF_INET,
 		                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof address;

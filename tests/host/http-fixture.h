@@ -22,7 +22,7 @@ struct fixture {
 	struct http_listener *listener;
 	struct http_exchange *held[16]; /* in the order in which they came */
 	unsigned n_held;
-	unsigned n_heads, n_ready, n_body, n_gone, n_writable, n_drained;
+	unsigned n_heads, n_ready, n_body, n_gone, n_writable, n_drained, n_tls;
 	int why;         /* of the last on_gone */
 	bool keeps_gone; /* on_gone leaves http_exchange_done to the test */
 	bool is_forgetful; /* memory may be out: replies may fail, and nothing is asserted, since that allocates */

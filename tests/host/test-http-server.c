@@ -696,6 +696,24 @@ START_TEST(mistake_in_a_stream_cancels_the_reader)
 }
 END_TEST
 
+START_TEST(tls_is_refused_by_its_name)
+{
+	static const char hello[] = "\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03";
+	struct fixture f;
+	struct client *c;
+
+	fixture_init(&f, NULL);
+	c = client_new(&f);
+	client_send(c, hello, sizeof hello - 1);
+	AWAIT(&f, c->has_eof);
+	ck_assert_str_eq(client_statuses(c), "400");
+	ck_assert_uint_eq(f.n_tls, 1);
+	ck_assert_uint_eq(f.n_heads, 0);
+	client_leave(c, false);
+	fixture_fini(&f);
+}
+END_TEST
+
 START_TEST(stream_left_unread_ends_the_connection)
 {
 	struct fixture f;
@@ -1091,6 +1109,7 @@ main(void)
 	tcase_add_test(client, client_that_takes_nothing_is_cut);
 	tcase_add_test(client, connections_beyond_the_limit_are_told);
 	tcase_add_test(client, running_out_of_descriptors_is_survived);
+	tcase_add_test(client, tls_is_refused_by_its_name);
 	suite_add_tcase(suite, client);
 	tcase_add_test(end, drain_lets_everything_end);
 	tcase_add_test(end, drain_of_nothing_ends_at_once);

@@ -4,6 +4,7 @@
 import { fill, h } from "../shared/dom.js";
 import { bytes, number } from "../shared/format.js";
 import * as data from "./data.js";
+import * as markers from "./markers.js";
 import { environmentNotices } from "./notices.js";
 import { command, when } from "./parts.js";
 import { loading } from "./states.js";
@@ -22,7 +23,11 @@ function arrivals(signals) {
   );
 }
 
-function mistakes(errors) {
+/* What never became a request: the host tells of it. */
+const tlsTold = () => markers.all().filter((e) => e.word === "tls").slice(0, 4).map((e) => ({ timeUnixNano: e.nano, count: 1, where: `TLS to ${e.service}`, userAgent: "", text: e.body }));
+
+function mistakes(refused) {
+  const errors = [...tlsTold(), ...refused].sort((a, b) => (BigInt(a.timeUnixNano) < BigInt(b.timeUnixNano) ? 1 : -1));
   if (!errors.length) return h("p", { class: "count" }, "Nothing was wrong with any request.");
   return h(
     "table",
