@@ -347,6 +347,42 @@ def test_the_collector_may_go_and_come_back():
         'max_over_time(incoming_requests_total{service_name="iss-distance-service"}[1m])'), "counters that go on")
 
 
+def test_the_lessons_run_on_it_by_one_setting():
+    """A learner's working copy with `forward`: each section passes its check, and is found in the platform."""
+    need()
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../workshop"))
+    import course
+
+    def instance():
+        shown = cupola.request(copy.ports["page"], "/api/telemetry/logs?service=iss-distance-service").json()["resourceLogs"]
+        return [a["value"]["stringValue"] for r in shown for a in r["resource"]["attributes"] if a["key"] == "service.instance.id"]
+
+    def records(filters):
+        return platform.loki(f'{{service_name="iss-distance-service"}} | service_instance_id="{me}" {filters}', began - 60, time.time() + 1)
+
+    def trace(query):
+        return platform.tempo_search(query, began - 60, time.time() + 1)
+    found = {
+        "0.2": lambda: records('| service_version="1.0.0" | deployment_environment_name="dev"'),
+        "1.2": lambda: all(records(f'| severity_text="{s}" | trace_id=""') for s in ("INFO", "WARN", "ERROR")),
+        "2.3": lambda: value(f'iss_request_duration_seconds_count{{service_instance_id="{me}", http_response_status_code="200"}}'),
+        "3.4": lambda: trace(f'{{ resource.service.instance.id = "{me}" && name = "getting-iss-coordinates" && status = error }}'),
+        "4.3": lambda: trace(f'{{ resource.service.name = "frontend" }} >> {{ resource.service.instance.id = "{me}" && name = "calculating-iss-distance" }}'),
+    }
+    with course.Copy("start") as copy:
+        for step, look in found.items():
+            changed = copy.put(step)
+            copy.edit("host.conf", "[plugin station]\n", f"[plugin station]\nforward = http://127.0.0.1:{platform.port['http']}\n")
+            if copy.host:
+                copy.apply(changed + ["host.conf"])
+            else:
+                copy.start()
+                me = until(instance, "a record of the learner's service")[0]
+            results, status, _ = copy.check(step)
+            assert status == 0, (step, results)
+            until(look, f"what step {step} makes, in the platform")
+
+
 def test_the_services_of_the_containers_make_one_trace_too():
     """etc/docker/host.conf with the commands of docker-compose-services.yml, a host for each, straight to the Collector."""
     need()
