@@ -3,8 +3,8 @@
 
 What can be wrong in a compose file, a dashboard or a data source without anything noticing until somebody stands
 before an empty panel: versions that move, ports open to the network, a mounted file that is not there, a panel
-that asks a data source nobody provides. Needs python3-yaml, and for the schemas python3-jsonschema and
-CUPOLA_SCHEMAS=DIR with compose-spec.json and devContainer.base.schema.json (tests/platform/README.md).
+that asks a data source nobody provides. Needs python3-yaml, and for the schemas python3-jsonschema and a folder
+CUPOLA_SCHEMAS (or CUPOLA_PLATFORM_BIN/schemas) with compose-spec.json and devContainer.base.schema.json.
 """
 
 import glob
@@ -310,11 +310,13 @@ def schema(name):
         import jsonschema
     except ImportError:
         raise cupola.Skip("python3-jsonschema is not installed")
-    folder = os.environ.get("CUPOLA_SCHEMAS")
-    if not folder or not os.path.exists(os.path.join(folder, name)):
+    folder = os.environ.get("CUPOLA_SCHEMAS") or os.path.join(os.environ.get("CUPOLA_PLATFORM_BIN", ""), "schemas")
+    if not os.path.exists(os.path.join(folder, name)):
         raise cupola.Skip(f"no {name}: CUPOLA_SCHEMAS names no folder that has it")
     with open(os.path.join(folder, name), encoding="utf-8") as f:
         whole = json.load(f)
+    if name.startswith("dev"):  # its $schema names one of its own, an extension of this one
+        return jsonschema.Draft201909Validator(whole)
     return jsonschema.validators.validator_for(whole)(whole)
 
 

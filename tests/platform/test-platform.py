@@ -40,6 +40,19 @@ def until(condition, what):
     return cupola.until(condition, what, PATIENCE)
 
 
+def until_asked(condition, what):
+    """The same while somebody uses the page: a question each second."""
+    last = 0
+
+    def ask_and_look():
+        nonlocal last
+        if time.monotonic() - last >= 1:
+            last = time.monotonic()
+            application.ask()
+        return condition()
+    return until(ask_and_look, what)
+
+
 class Application:
     """etc/host.conf, moved to free ports; the station forwards to the Collector."""
 
@@ -188,8 +201,7 @@ def exemplar_ids(expr):
 
 def test_exemplars_lead_from_a_metric_to_its_trace():
     need()
-    application.ask("Quito")
-    found = until(lambda: exemplar_ids(SPAN_METRIC), "exemplars")
+    found = until_asked(lambda: exemplar_ids(SPAN_METRIC), "exemplars")
     trace_id = sorted(found)[0].rjust(32, "0")
     spans = until(lambda: platform.tempo_trace(trace_id), f"the exemplar's trace {trace_id}")
     assert "iss-distance-service" in {service for service, _ in spans}, spans
@@ -248,10 +260,7 @@ def test_every_query_of_every_dashboard_has_an_answer():
             dashboard = json.load(f)
         for panel in dashboard["panels"]:
             for target in panel.get("targets", []):
-                def answered():
-                    application.ask()
-                    return ask_as_grafana(target)
-                until(answered, f"{os.path.basename(name)}, {panel['title']}: {target}")
+                until_asked(lambda: ask_as_grafana(target), f"{os.path.basename(name)}, {panel['title']}: {target}")
                 asked += 1
         for variable in dashboard["templating"]["list"]:
             selector, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["definition"]).groups()
@@ -282,14 +291,13 @@ def test_what_the_text_asks_grafana_for_has_an_answer():
     asked = 0
     for name, language, query in queries_of_the_text():
         def answered():
-            application.ask()
             now = time.time()
             if language == "promql":
                 return numbers(platform.prometheus_range(query, began, now))
             if language == "logql":
                 return platform.loki(query, began - 60, now + 1)
             return platform.tempo_search(query, began - 60, now)
-        until(answered, f"{name}: {query}")
+        until_asked(answered, f"{name}: {query}")
         asked += 1
     print(f"# {asked} queries")
     assert asked >= 8
@@ -321,11 +329,7 @@ def test_the_links_between_the_data_sources_lead_somewhere():
     for query in link["queries"]:
         expr = query["query"].replace("$$__tags", tags)
         assert "$" not in expr, expr
-
-        def answered():
-            application.ask()
-            return numbers(platform.prometheus_range(expr, began, time.time()))
-        until(answered, expr)
+        until_asked(lambda: numbers(platform.prometheus_range(expr, began, time.time())), expr)
 
     # Metrics to traces: the label that the link is made of is what the exemplars have.
     names = {d["name"] for d in sources["prometheus"]["exemplarTraceIdDestinations"]}
