@@ -4,6 +4,7 @@
 import importlib.util
 import json
 import os
+import re
 import sys
 import time
 
@@ -190,13 +191,14 @@ def test_the_pages_fit_a_phone_and_the_dark():
                 browser.see("#trace-link")
                 cupola.until(lambda: len(browser.all(".services li")) == 4, "four services")
                 trace = "#" + browser.see("#trace-link").get_attribute("href").split("#")[1]
-                for page, there in ((None, "#distance"), ("#/traces", "tbody tr"), (trace, ".row"), ("#/logs", "tbody tr"), ("#/metrics", ".chart path.series"), ("#/overview", "tbody tr"), ("#/receiver", "tbody tr")):
+                for page, there in ((None, "#distance"), ("#/traces", "tbody tr"), (trace, ".row"), ("#/logs", "tbody tr"), ("#/metrics", ".chart path.series"), ("#/overview", "tbody tr"), ("#/receiver", "tbody tr"), ("#/services/gateway", ".resource tr"),
+                                    ("#/metrics/http.server.request.duration?service=gateway", ".buckets tr"), ("#/metrics/iss.requests", ".series-table tr")):
                     if page:
                         browser.go(host, page)
                         cupola.until(lambda: browser.all(there), page)
-                    wide = browser.driver.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                    wide = browser.run("return Math.max(...[document.documentElement, document.querySelector('main') || document.body].map(e => e.scrollWidth - e.clientWidth))")
                     assert wide <= 0, (width, page, f"{wide} pixels too wide")
-                    browser.shot(f"{'app' if not page else 'station-trace' if page == trace else 'station-' + page[2:]}-{width}-{'dark' if dark else 'light'}")
+                    browser.shot(f"{'app' if not page else 'station-trace' if page == trace else 'station-' + re.sub('[^a-z.]+', '-', page[2:])}-{width}-{'dark' if dark else 'light'}")
 
 
 if __name__ == "__main__":
