@@ -24,7 +24,8 @@ TYPED = 'problem = "typed by a learner\\n";\n\n\tif (problem)'  # a reply of one
 
 def started(learner, *args, ports=True, **how):
     """A session that has come up, on ports that nobody else has."""
-    learner.copy()
+    if not os.path.exists(learner.dir):
+        learner.built_copy()
     if ports:
         learner.free_ports()
     session = learner.session(*args, **how)
@@ -105,7 +106,7 @@ def test_a_session_that_is_killed_takes_its_host_along():
 
 def test_a_host_that_runs_already_is_attached_to():
     with Learner() as learner:
-        learner.copy()
+        learner.built_copy()
         ports = learner.free_ports()
         beyond_tour(learner)
         first = learner.session()
@@ -124,7 +125,7 @@ def test_a_host_that_runs_already_is_attached_to():
 
 def test_taken_ports_are_moved_and_their_holder_named():
     with Learner() as learner, socket.socket() as held:
-        learner.copy()
+        learner.built_copy()
         held.bind(("127.0.0.1", 0))
         held.listen()
         taken = held.getsockname()[1]
@@ -190,7 +191,7 @@ def test_the_tour_reloads_by_hand_and_then_saving_reloads():
 
 def test_a_compile_error_is_said_with_file_and_line():
     with Learner() as learner:
-        learner.copy()
+        learner.built_copy()
         beyond_tour(learner)
         session = started(learner)
         good = learner.read(APP)
@@ -224,7 +225,7 @@ def test_a_compile_error_is_said_with_file_and_line():
 
 def test_host_conf_is_taken_up_or_its_mistake_told():
     with Learner() as learner:
-        learner.copy()
+        learner.built_copy()
         beyond_tour(learner)
         session = started(learner)
         conf = learner.read("host.conf").decode()
@@ -241,7 +242,7 @@ def test_host_conf_is_taken_up_or_its_mistake_told():
 
 def test_a_crash_is_explained_and_shown_until_it_is_mended():
     with Learner() as learner:
-        learner.copy()
+        learner.built_copy()
         beyond_tour(learner)
         session = started(learner)
         good = learner.read(APP)
@@ -272,7 +273,7 @@ def test_a_crash_is_explained_and_shown_until_it_is_mended():
 
 def test_saves_are_seen_without_notification_too():
     with Learner() as learner:
-        learner.copy()
+        learner.built_copy()
         beyond_tour(learner)
         session = started(learner, "--poll")
         learner.edit(APP, "if (problem)", TYPED)
@@ -283,7 +284,7 @@ def test_saves_are_seen_without_notification_too():
 
 def test_a_folder_that_was_replaced_is_still_watched():
     with Learner() as learner:
-        learner.copy()
+        learner.built_copy()
         beyond_tour(learner)
         session = started(learner)
         os.rename(learner.path(ISS), learner.path("aside"))
@@ -326,7 +327,7 @@ def test_a_host_of_the_learners_own_is_attached_to_and_left():
 
 def test_watch_takes_keys_on_a_terminal():
     with Learner() as learner:
-        learner.copy()
+        learner.built_copy()
         learner.free_ports()
         ours, theirs = os.openpty()
         process = subprocess.Popen([cupola.BIN, "workshop", "watch"], env={**learner.env, "TERM": "xterm"}, cwd=learner.home, stdin=theirs,
