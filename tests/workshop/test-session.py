@@ -153,6 +153,38 @@ def test_taken_ports_are_moved_and_their_holder_named():
         again.interrupt()
 
 
+def test_two_that_start_at_once_are_one_that_builds_and_one_that_looks_on():
+    with Learner() as learner:
+        learner.built_copy()
+        learner.free_ports()
+        both = [learner.session(), learner.session()]
+        for session in both:
+            session.expect("The guide: http")
+        looks_on = lambda: [s for s in both if any("this one looks on" in line for line in s.lines)]
+        builds = lambda: [s for s in both if any("A save builds and reloads" in line for line in s.lines)]
+        cupola.until(lambda: looks_on() and builds(), "one of each")
+        assert len(looks_on()) == len(builds()) == 1
+        builds()[0].interrupt()
+
+
+def test_a_host_that_cannot_start_says_why():
+    with Learner() as learner:
+        learner.built_copy()
+        learner.free_ports()
+        conf = learner.read("host.conf").decode()
+        learner.write("host.conf", conf.replace("logs = none", "logs = otpl", 1))
+        session = learner.session()
+        session.expect(r"host\.conf:\d+: .*otpl")
+        session.expect(r"^cupola workshop: the host did not start: .*1 mistake in the configuration")
+        assert session.process.wait(30) == 1
+        learner.write("host.conf", conf)
+        session = learner.session()
+        session.expect("The guide: http")
+        os.kill(status(learner)["pid"], signal.SIGKILL)
+        session.expect(r"The host has ended; its last words are in .*/\.workshop/log")
+        assert session.process.wait(30) == 1
+
+
 # ---- saving ----
 
 def test_the_tour_reloads_by_hand_and_then_saving_reloads():

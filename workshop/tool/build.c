@@ -361,9 +361,9 @@ build_record(const struct tool *tool, const struct build *build, uint64_t hash,
 	snprintf(digits, sizeof digits, "%016" PRIx64, hash);
 	json_object_set_new(all, "last", json_string(build->unit));
 	json_object_set_new(json_object_get(all, "units"), build->unit,
-	                    json_pack("{s:b,s:o,s:i,s:I,s:s,s:i,s:f}", "ok", build->ok,
-	                              "errors", errors, "warnings",
-	                              (int)build->n_warnings, "at",
+	                    json_pack("{s:b,s:b,s:o,s:i,s:I,s:s,s:i,s:f}", "ok",
+	                              build->ok, "refused", build->refused, "errors",
+	                              errors, "warnings", (int)build->n_warnings, "at",
 	                              (json_int_t)time(NULL), "hash", digits,
 	                              "generation", generation, "seconds", seconds));
 	write_record(tool, all);

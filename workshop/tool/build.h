@@ -4,7 +4,7 @@
  * few lines as help: file, line and sentence of each mistake. All of its words are in .workshop/build.log.
  *
  * What came of it is kept in .workshop/build.json for other sessions and the guide:
- *	{ "last": "gateway", "units": { "gateway": { "ok": false, "errors": [ {"file", "line", "text"} ],
+ *	{ "last": "gateway", "units": { "gateway": { "ok": false, "refused": false, "errors": [ {"file", "line", "text"} ],
  *	  "warnings": 0, "at": unix, "hash": "...", "generation": 4, "seconds": 0.6 } } }
  */
 #ifndef WORKSHOP_BUILD_H
@@ -28,6 +28,7 @@ struct build_error {
 struct build {
 	const char *unit; /* borrowed: "gateway" */
 	bool ok;
+	bool refused; /* it was built, and the host did not take it; not ok then */
 	struct build_error *errors;
 	size_t n_errors;
 	struct build_error *warnings;

@@ -68,13 +68,14 @@ await_builds(const struct tool *tool)
 }
 
 static void
-say_errors(const char *unit, const json_t *errors)
+say_errors(const char *name, const json_t *unit)
 {
-	const json_t *error;
+	const json_t *errors = json_object_get(unit, "errors"), *error;
 	size_t i;
 
-	say_in(RED,
-	       "%s does not compile, so what is checked is the version before:", unit);
+	say_in(RED, "%s %s, so what is checked is the version before:", name,
+	       json_is_true(json_object_get(unit, "refused")) ? "was refused by the host"
+	                                                      : "does not compile");
 	json_array_foreach(errors, i, error)
 	{
 		const char *file = json_string_value(json_object_get(error, "file"));
@@ -107,7 +108,7 @@ say_what_runs(const struct tool *tool)
 			       "`cupola reload %s`",
 			       name, tool->dir, name, name);
 		else if (json_is_false(json_object_get(unit, "ok")))
-			say_errors(name, json_object_get(unit, "errors"));
+			say_errors(name, unit);
 		else if (runs && built > runs)
 			say_in(YELLOW,
 			       "%s runs generation %d, not %d, which crashed; save a mended one",

@@ -14,6 +14,7 @@
 
 #include "files.h"
 #include "memory.h"
+#include "term.h"
 
 static char *
 log_path(const struct tool *tool)
@@ -40,6 +41,23 @@ become_host(const struct tool *tool, const char *const *argv, int out, int log)
 	execv(argv[0], (char *const *)(uintptr_t)argv);
 	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
+}
+
+/* Mistakes of host.conf have lines of their own, before the sentence that counts them. */
+static void
+say_mistakes(const struct tool *tool)
+{
+	char *path = log_path(tool), *conf = tool_conf(tool), *text = NULL;
+	size_t len = 0, above = strlen(conf);
+
+	if (file_read(path, &text, &len) == 0)
+		for (const char *line = text; *line;
+		     line += strcspn(line, "\n"), line += *line == '\n')
+			if (!strncmp(line, conf, above))
+				say_in(RED, "%.*s", (int)strcspn(line, "\n"), line);
+	free(text);
+	free(conf);
+	free(path);
 }
 
 /* The last line that the host said. Owned. */
@@ -75,6 +93,7 @@ await_ready(const struct tool *tool, struct hosting *hosting, struct otel_error 
 	if (from)
 		fclose(from);
 	hosting_stop(hosting);
+	say_mistakes(tool);
 	why = last_words(tool);
 	r = strstr(why, "found it taken by") ? -EADDRINUSE : -ECHILD;
 	otel_error_set(err, r, "the host did not start: %s (all of it: %s/.workshop/log)",
@@ -118,11 +137,14 @@ hosting_start(const struct tool *tool, const struct ports *ports, struct hosting
 }
 
 bool
-hosting_has_ended(struct hosting *hosting)
+hosting_has_ended(struct hosting *hosting, int *status)
 {
-	if (hosting->pid <= 0 || waitpid(hosting->pid, NULL, WNOHANG) != hosting->pid)
+	int how = 0;
+
+	if (hosting->pid <= 0 || waitpid(hosting->pid, &how, WNOHANG) != hosting->pid)
 		return false;
 	hosting->pid = 0;
+	*status = WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
 	return true;
 }
 

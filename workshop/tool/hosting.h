@@ -20,8 +20,8 @@ struct hosting {
 /* Starts it and waits until it is ready. 0; -EADDRINUSE when a port was taken meanwhile; or -errno. */
 int hosting_start(const struct tool *tool, const struct ports *ports, struct hosting *out,
                   struct otel_error *err);
-/* Whether it has ended by itself. */
-bool hosting_has_ended(struct hosting *hosting);
+/* Whether it has ended without us: then *status is its exit status, 128 + the signal. */
+bool hosting_has_ended(struct hosting *hosting, int *status);
 /* Ends it and waits. */
 void hosting_stop(struct hosting *hosting);
 

@@ -45,7 +45,7 @@ struct session {
 		asked_at_reload; /* a status from before a reload of ours tells nothing new */
 	char *seen_build;        /* what another session's last build was; owned */
 	bool ended;
-	int result;
+	int result; /* not 0: the host ended in disorder */
 };
 
 /* Takes the lock of who builds: 0, or -EWOULDBLOCK. */

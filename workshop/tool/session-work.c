@@ -114,7 +114,9 @@ on_reloaded(struct job *job, void *arg)
 {
 	struct session *session = arg;
 	struct session_unit *unit = session->busy;
-	struct build build = { .unit = unit->name, .ok = job->status == 0 };
+	struct build build = { .unit = unit->name,
+		               .ok = job->status == 0,
+		               .refused = job->status != 0 };
 	double seconds = seconds_since(session->began_ms);
 	int generation = generation_in(job->text[0]);
 	struct build_error refused = { .file = (char[]){ "" } };

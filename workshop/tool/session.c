@@ -344,7 +344,7 @@ session_run(struct session *session, const json_t *status)
 			session_check_now(session);
 		wait_for_something(session, signals, keys);
 		take_jobs(session);
-		if (hosting_has_ended(&session->hosting)) {
+		if (hosting_has_ended(&session->hosting, &session->result)) {
 			say("The host has ended; its last words are in %s/.workshop/log.",
 			    session->tool->dir);
 			break;

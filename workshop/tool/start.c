@@ -253,7 +253,7 @@ run(struct tool *tool, bool watch)
 		result = tool_fail(tool, "%s", err.message);
 	} else {
 		say_where(&session, status);
-		result = session_run(&session, status);
+		result = session_run(&session, status) ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	watcher_free(session.watcher);
 	hosting_stop(&session.hosting);

@@ -10,7 +10,7 @@ const inService = (build) => h("b", {}, build.service || "your service");
 
 function buildNotice(build) {
   const errors = build.errors || [];
-  const refused = errors.length > 0 && errors.every((e) => !e.file);
+  const refused = build.refused;
   return h(
     "section",
     { class: "notice error", "data-notice": "build" },
