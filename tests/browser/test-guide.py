@@ -154,7 +154,7 @@ def test_a_build_that_fails_and_a_crash_are_told_on_every_page():
             assert part in text, (part, text)
         assert browser.see(".notice dd a").get_attribute("href").endswith("/#/traces/0af7651916cd43dd8448eb211c80319c?span=b7ad6b7169203331")
         browser.shot("guide-crash")
-        guide.progress(build={"service": "gateway", "ok": False, "errors": [{"file": "", "line": 0, "text": "uses the symbol api, which nobody has"}], "at": 1})
+        guide.progress(build={"service": "gateway", "ok": False, "refused": True, "errors": [{"file": "", "line": 0, "text": "uses the symbol api, which nobody has"}], "at": 1})
         cupola.until(lambda: "refused by the host" in browser.text("#notices"), "a service that was refused")
         os.remove(os.path.join(guide.copy, "answers/progress"))
         cupola.until(lambda: "no such command" in browser.text("#notices"), "a program that does not answer")
