@@ -358,7 +358,7 @@ carry_out(struct applying *applying, struct plan *plan)
 		struct change *change = &plan->changes[i];
 		struct plugin *plugin = change->plugin;
 
-		if (change->other_code && (plan->all || change->move)) {
+		if (change->other_file && (plan->all || change->move)) {
 			free(plugin->current
 			             .copy); /* a process that starts takes the file */
 			plugin->current.copy = NULL;

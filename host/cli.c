@@ -24,6 +24,7 @@
 
 #define OWN_FRAMES  6 /* of a crash, in `status`; its log has all */
 #define GROWTH_TOLD (32 << 20)
+#define WIDTH       100
 
 /* ---- options ---- */
 
@@ -405,6 +406,22 @@ print_plugin(const json_t *plugin)
 	putchar('\n');
 }
 
+/* Lines of at most WIDTH bytes, each with four spaces before it. */
+static void
+print_wrapped(const char *text)
+{
+	while (*text) {
+		size_t len = strlen(text), end = len;
+
+		for (end = WIDTH; len > WIDTH && end > 0 && text[end] != ' ';)
+			end--;
+		if (len <= WIDTH || end == 0)
+			end = len;
+		printf("    %.*s\n", (int)end, text);
+		text += end + (text[end] == ' ');
+	}
+}
+
 /* What it was, where, in which span, and what to do. */
 static void
 print_trouble(const json_t *plugin, const json_t *trouble, const char *kind)
@@ -429,7 +446,7 @@ print_trouble(const json_t *plugin, const json_t *trouble, const char *kind)
 		       text_of(frame, "function"), text_of(frame, "file"),
 		       number_of(frame, "line"));
 	}
-	printf("    %s\n", text_of(trouble, "hint"));
+	print_wrapped(text_of(trouble, "hint"));
 }
 
 static void

@@ -12,6 +12,7 @@ from load import Load
 SERVICE = """
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cupola/service.h>
 
@@ -31,6 +32,7 @@ static int handle(void *self, struct svc_request *req)
 {
 	struct learner *learner = self;
 
+	CRASH
 	OTEL_SPAN(span, req->host->tracer, "working");
 	otel_counter_add(learner->served, 1);
 	otel_log(req->host->logger, OTEL_INFO, "answered");
@@ -88,9 +90,9 @@ class Course:
     def edit(self, resource="", learner=DARK):
         self.host.write(CONFIG.replace("@OTLP@", str(self.otlp)).replace("@RESOURCE@", resource).replace("@LEARNER@", learner))
 
-    def build(self, build, name="learner", version="", body=""):
+    def build(self, build, name="learner", version="", body="", crash=""):
         out = os.path.join(self.host.dir, build + "-" + name + ".so")
-        cupola.compile_plugin(SERVICE, out, defines=[f'BUILD="{build}"', f'NAME="{name}"', f"VERSION={version}", f"BODY={body}"])
+        cupola.compile_plugin(SERVICE, out, defines=[f'BUILD="{build}"', f'NAME="{name}"', f"VERSION={version}", f"BODY={body}", f"CRASH={crash}"])
         shutil.copy(out, out + ".new")
         os.rename(out + ".new", os.path.join(self.host.dir, name + ".so"))
 
@@ -256,6 +258,38 @@ def test_code_that_was_built_anew_is_loaded_by_the_way():
         out = course.reload()
         assert re.match(r"learner: generation 2 ", out) and len(out.splitlines()) == 1, out
         assert course.host.get("learner", "/").text == "build two\n"
+
+
+def test_a_crash_goes_back_to_the_code_before_and_not_to_the_settings_before():
+    with Course() as course:
+        course.build("bad", body="", crash="if (!strcmp(req->path, \"/crash\")) abort();")
+        course.reload("learner")
+        course.edit("deployment.environment.name = dev")
+        assert "learner: generation 3 " in course.reload()
+        port = course.host.port("learner")
+        try:
+            cupola.request(port, "/crash")
+        except Exception:
+            pass
+
+        def is_back():
+            try:
+                return cupola.request(port, "/").text == "build one\n"
+            except Exception:
+                return False
+
+        cupola.until(is_back, "the first code")
+        assert course.host.plugin("learner")["generation"] == 1
+        cupola.until(lambda: [r for r, a in course.events("loaded") if r.get("deployment.environment.name") == "dev" and a["cupola.generation"] == 1],
+                     "the first code under the new Resource")
+
+
+def test_what_may_be_secret_is_named_without_its_value():
+    with Course() as course:
+        course.edit(learner=DARK + "headers = authorization=hunter2\n")
+        out = course.reload()
+        assert "[plugin learner] headers has changed\n" in out, out
+        assert "hunter2" not in out + course.host.log()
 
 
 def test_a_process_that_is_starting_catches_up():
