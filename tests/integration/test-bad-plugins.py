@@ -51,7 +51,7 @@ def start(names, extra=""):
     config = CONFIG.replace("@OTLP@", str(cupola.free_port())) + "".join(map(section, names)) + extra
     host = cupola.Cupola(config, env={"ASAN_OPTIONS": "detect_leaks=0:handle_segv=0:handle_abort=0:allocator_may_return_null=1"})
     for name in (*names, "steady"):
-        cupola.compile_plugin(SOURCE, os.path.join(host.dir, name + ".so"), defines=[f'NAME="{name}"'])
+        cupola.compile_plugin(SOURCE, os.path.join(host.dir, name + ".so"), defines=[f'NAME="{name}"'], sanitize=False)
     return host
 
 
@@ -102,7 +102,9 @@ def check(host, name, what, signal, function, mark, hint):
 
 
 def test_what_crashes_is_back_at_once_explained_and_harms_no_other():
-    names = [c[0] for c in CRASHES]
+    sanitized = os.environ.get("CUPOLA_SAN")  # then malloc() and free() are theirs, and so is a double free
+    crashes = [c for c in CRASHES if not sanitized or c[0] != "double"]
+    names = [c[0] for c in crashes]
     with start(names) as host:
         ports = {name: host.port(name) for name in names}
         pids = {p["name"]: p["pid"] for p in host.status()["plugins"]}
@@ -113,14 +115,14 @@ def test_what_crashes_is_back_at_once_explained_and_harms_no_other():
                 cupola.until(lambda: is_well(ports[name]), f"{name} to be back")
                 took = time.monotonic() - began - (1 if name == "loop" else 0)  # stall_kill
                 print(f"# {name}: back after {took * 1e3:.0f} ms")
-                assert took < 2 or os.environ.get("CUPOLA_SAN"), took
+                assert took < 2 or sanitized, took
         assert not steady.failed and steady.reset == 0 and steady.served > 100
         now = {p["name"]: p["pid"] for p in host.status()["plugins"]}
         assert [n for n in now if now[n] == pids[n]] == [n for n in now if n not in names]
-        for crash in CRASHES:
+        for crash in crashes:
             check(host, *crash)
         assert explained(host, "exit")["message"] == "exit status 3"
-        if not os.environ.get("CUPOLA_SAN"):
+        if not sanitized:
             assert "double free detected" in explained(host, "double")["message"]
         assert "always == 0" in explained(host, "assert")["message"]
         words = host.command("status").stdout
@@ -162,7 +164,7 @@ def test_a_crash_is_forgotten_when_other_code_is_loaded():
         provoke(port, "/null")
         assert explained(host, "null")["generation"] == 1
         cupola.until(lambda: is_well(port), "it to be back")
-        cupola.compile_plugin(SOURCE, os.path.join(host.dir, "null.so"), defines=['NAME="null"', "FIXED"])
+        cupola.compile_plugin(SOURCE, os.path.join(host.dir, "null.so"), defines=['NAME="null"', "FIXED"], sanitize=False)
         assert host.command("reload", "null").returncode == 0
         plugin = host.plugin("null")
         assert plugin["crash"] is None and plugin["last_crash"] is None and plugin["generation"] == 2, plugin
