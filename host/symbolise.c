@@ -317,20 +317,20 @@ print_log(FILE *out, const struct worker_crash *crash, const struct frame *frame
 	}
 }
 
-/* The innermost frames of an exit() are those that have noticed it. */
-static void
-leave_out_guard(struct worker_crash *crash, struct frame *frames)
+/* The innermost frames of an exit() are those that have noticed it. Returns how many they are. */
+static uint32_t
+leave_out_guard(struct worker_crash *crash, const struct frame *frames)
 {
 	uint32_t n = 0;
 
 	while (crash->is_exit && n < crash->n_frames && !is_own(&frames[n], crash))
 		n++;
 	if (n == crash->n_frames)
-		return;
+		return 0;
 	crash->n_frames -= n;
-	memmove(frames, frames + n, crash->n_frames * sizeof *frames);
 	memmove(crash->frames, crash->frames + n,
 	        crash->n_frames * sizeof *crash->frames);
+	return n;
 }
 
 /* ---- the object ---- */
@@ -454,11 +454,29 @@ read_maps(int fd)
 	return maps;
 }
 
+static void
+frames_free(struct frame *frames, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		for (struct frame *outer = frames[i].outer, *next; outer; outer = next) {
+			next = outer->outer;
+			free(outer->function);
+			free(outer->place);
+			free(outer);
+		}
+		free(frames[i].module);
+		free(frames[i].function);
+		free(frames[i].place);
+	}
+	free(frames);
+}
+
 int
 host_symbolise_main(int fd)
 {
 	struct worker_crash crash;
 	struct frame *frames;
+	uint32_t n;
 	json_t *json;
 	char *maps;
 
@@ -472,14 +490,15 @@ host_symbolise_main(int fd)
 	crash.span[sizeof crash.span - 1] = '\0';
 	if (crash.n_frames > WORKER_CRASH_FRAMES)
 		crash.n_frames = WORKER_CRASH_FRAMES;
-	frames = xcalloc(crash.n_frames, sizeof *frames);
+	n = crash.n_frames;
+	frames = xcalloc(n, sizeof *frames);
 	maps = read_maps(fd);
 	locate(frames, &crash, maps);
 	name_frames(frames, crash.n_frames);
-	leave_out_guard(&crash, frames);
-	json = to_json(&crash, frames);
+	json = to_json(&crash, frames + leave_out_guard(&crash, frames));
 	json_dumpf(json, stdout, JSON_COMPACT);
 	json_decref(json);
-	free(maps); /* the frames end with the process */
+	frames_free(frames, n);
+	free(maps);
 	return fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
