@@ -11,6 +11,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+/* So that a service that extracts has something to extract, and to give back. */
+#define TRACEPARENT \
+	"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
 #define PATIENCE_S 20 /* sanitizers are slow, and so is upstream when it is told to be */
 
 #define REQUESTS(...)             \
@@ -97,7 +100,8 @@ memcheck_ask(unsigned port, const char *request)
 		return -1;
 	len = snprintf(
 		buf, sizeof buf,
-		"%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n%s\r\n%s",
+		"%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n" TRACEPARENT
+		"%s\r\n%s",
 		is_post ? "POST" : "GET", is_post ? request + 5 : request, port,
 		is_post ? "Content-Length: 2\r\n" : "", is_post ? "{}" : "");
 	if (len > 0 && (size_t)len < sizeof buf)

@@ -53,7 +53,7 @@ def working_copy(step):
 
 
 def make(folder, *arguments, cc="cc"):
-    env = cupola.environment({"MAKEFLAGS": "", "PKG_CONFIG_SYSROOT_DIR": ""})
+    env = cupola.environment({"MAKEFLAGS": "", "PKG_CONFIG_SYSROOT_DIR": "", "TMPDIR": os.path.dirname(folder)})
     flags = f"-O1 -g -std=gnu11 -Wall -Wextra -Werror {SAN}"
     return subprocess.run(["make", "-s", "-j2", "-C", folder, f"CC={cc}", f"CFLAGS={flags}", f"LDFLAGS={SAN}", *arguments],
                           env=env, text=True, capture_output=True, timeout=120)
@@ -205,6 +205,33 @@ def test_the_program_by_hand_makes_its_span_and_says_when_nobody_takes_it():
         assert wrong.returncode == 1 and "station: expected http://HOST" in wrong.stderr, wrong
     finally:
         shutil.rmtree(copy)
+
+
+def line_of(text, part):
+    return text[:text.index(part)].count("\n") + 1
+
+
+def test_memcheck_finds_a_span_that_is_never_ended_and_a_context_that_is_kept():
+    """What the text promises of it."""
+    if SAN:
+        raise cupola.Skip("the host has sanitizers itself")
+    for step, service, mistake, begun in (
+            ("3.2", "iss-distance-service", "\t\totel_span_end(span);\n", "= otel_span_start("),
+            ("4.2", "gateway", "\totel_context_unref(caller);\n", "= otel_extract(")):
+        copy = working_copy(step)
+        try:
+            path = f"{copy}/{service}/app.c"
+            right = read(path).decode()
+            assert right.count(mistake) == 1
+            done = make(f"{copy}/{service}", "memcheck")
+            assert done.returncode == 0 and "found nothing" in done.stdout, (done.stdout, done.stderr)
+            with open(path, "w") as file:
+                file.write(right.replace(mistake, ""))
+            done = make(f"{copy}/{service}", "memcheck")
+            assert done.returncode != 0, done.stdout
+            assert "leak" in done.stdout and f"app.c:{line_of(right, begun)}" in done.stdout, (done.stdout, done.stderr)
+        finally:
+            shutil.rmtree(copy)
 
 
 def test_a_makefile_can_be_read_at_one_glance():
