@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # SPDX-License-Identifier: Apache-2.0
 # One file, three images:
 #	build		compiler, sources, the build folder: what docker-compose-services.yml's `build` is
