@@ -185,6 +185,30 @@ def test_a_host_that_cannot_start_says_why():
         assert session.process.wait(30) == 1
 
 
+def test_two_copies_run_side_by_side():
+    with Learner() as learner, Learner() as other:
+        learner.built_copy()
+        other.built_copy()
+        first = learner.session()  # the ports of the text, or what is free
+        first.expect("The guide: http")
+        strange = os.path.join(other.home, "it's mine, \u00e4 b")
+        os.rename(other.dir, strange)
+        other.dir = strange
+        other.ok("catch-up", "2", "--dir", strange)
+        second = other.session("--dir", strange)
+        second.expect(r"port \d+ is taken by .*: iss-distance-service is on \d+")
+        second.expect("The guide: http")
+        ports = [listen for session in (learner, other) for p in status(session)["plugins"] for listen in p["listen"]]
+        assert len(ports) == len(set(ports))
+        # Every service of the second asks those of the second, and its telemetry is where its checks look for it.
+        asked = {p["name"]: p["requests"] for p in status(learner)["plugins"]}
+        assert get(other, "frontend", "/api/distance?location=Darmstadt").status == 200
+        assert json.loads(other.ok("check", "1.2", "--json", "--dir", strange).splitlines()[-1])["done"]
+        assert {p["name"]: p["requests"] for p in status(learner)["plugins"] if p["name"] in ISS} == {n: r for n, r in asked.items() if n in ISS}
+        first.interrupt()
+        second.interrupt()
+
+
 # ---- saving ----
 
 def test_the_tour_reloads_by_hand_and_then_saving_reloads():

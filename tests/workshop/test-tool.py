@@ -72,6 +72,30 @@ def test_a_copy_that_was_interrupted_is_finished():
         assert all(learner.read(path) == stage("start", path) for path in EDITABLE)
 
 
+def test_a_newer_installation_brings_what_nobody_edits():
+    with Learner() as learner:
+        root = os.path.join(learner.home, "installed")
+        shutil.copytree(cupola.STAGE, root, symlinks=True)
+        course_dir = os.path.join(root, "share/cupola/workshop")
+        env = {"LD_LIBRARY_PATH": root + "/lib"}
+        copy = lambda: subprocess.run([root + "/bin/cupola", "workshop", "copy"], env={**learner.env, **env}, cwd=learner.home, check=True,
+                                      stdout=subprocess.DEVNULL)
+        copy()
+        learner.write("gateway/Makefile", b"# mine\n" + learner.read("gateway/Makefile"))
+        learner.write("host.conf", b"# mine\n")
+        os.unlink(learner.path("by-hand/Makefile"))
+        mine = learner.snapshot()
+        for name in ("frontend/Makefile", "gateway/Makefile", "host.conf", "lib/new.h"):
+            with open(os.path.join(course_dir, "copy", name), "ab") as file:
+                file.write(b"# newer\n")
+        copy()
+        assert learner.read("frontend/Makefile").endswith(b"# newer\n")
+        assert learner.read("lib/new.h") == b"# newer\n"
+        assert learner.read("by-hand/Makefile")  # what was missing is there again
+        changed = {k for k, v in learner.snapshot().items() if mine.get(k) != v}
+        assert changed == {"frontend/Makefile", "lib/new.h", "by-hand/Makefile"}, changed
+
+
 def test_the_copy_is_found_from_anywhere():
     with Learner() as learner:
         learner.copy()

@@ -7,9 +7,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "course.h"
@@ -141,6 +145,119 @@ copy_link(const struct tool *tool, const char *endpoint, struct otel_error *err)
 	                             err);
 }
 
+/* ---- what nobody edits ---- */
+
+/* What was copied, as {"gateway/Makefile": hash}: a file that differs from it is the learner's. */
+static char *
+copied_path(const struct tool *tool)
+{
+	return xasprintf("%s/.workshop/copied.json", tool->dir);
+}
+
+static void
+print_hash(const char *path, char *digits, size_t size)
+{
+	snprintf(digits, size, "%016" PRIx64, hash_file(HASH_START, path));
+}
+
+static bool
+is_edited_in_course(const struct tool *tool, const char *path)
+{
+	for (size_t i = 0; tool->course->files[i]; i++)
+		if (!strcmp(tool->course->files[i], path))
+			return true;
+	return false;
+}
+
+/* One installed file: copied when it is new, or when the one that stands there is the one copied before. */
+static int
+refresh_file(const struct tool *tool, const char *from, const char *path, json_t *copied,
+             struct otel_error *err)
+{
+	const char *before = json_string_value(json_object_get(copied, path));
+	char *to = xasprintf("%s/%s", tool->dir, path), now[24], installed[24];
+	int r = 0;
+
+	print_hash(from, installed, sizeof installed);
+	print_hash(to, now, sizeof now);
+	if (strcmp(now, installed) != 0 &&
+	    (!file_exists(to) || (before && !strcmp(before, now)))) {
+		r = dir_make_for(to);
+		if (!r)
+			r = file_copy(from, to);
+		if (r < 0)
+			otel_error_set(err, r, "%s: %s", to, strerror(-r));
+		else
+			snprintf(now, sizeof now, "%s", installed);
+	}
+	if (!strcmp(now, installed))
+		json_object_set_new(copied, path, json_string(installed));
+	free(to);
+	return r;
+}
+
+/* `below` is "" or "gateway/". */
+static int
+refresh_folder(const struct tool *tool, const char *below, json_t *copied,
+               struct otel_error *err)
+{
+	char *folder = xasprintf("%s/copy/%s", tool->data, below);
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	int r = 0;
+
+	while (dir && !r && (entry = readdir(dir))) {
+		char *from = xasprintf("%s%s", folder, entry->d_name),
+		     *path = xasprintf("%s%s", below, entry->d_name);
+		struct stat st;
+
+		if (*entry->d_name == '.' || stat(from, &st) < 0 ||
+		    is_edited_in_course(tool, path)) {
+			/* not ours to look at */
+		} else if (S_ISDIR(st.st_mode)) {
+			char *deeper = xasprintf("%s/", path);
+
+			r = refresh_folder(tool, deeper, copied, err);
+			free(deeper);
+		} else {
+			r = refresh_file(tool, from, path, copied, err);
+		}
+		free(from);
+		free(path);
+	}
+	if (dir)
+		closedir(dir);
+	free(folder);
+	return r;
+}
+
+int
+copy_refresh(const struct tool *tool, struct otel_error *err)
+{
+	char *path = copied_path(tool), *text, *old = NULL;
+	json_t *copied = json_load_file(path, 0, NULL);
+	size_t len;
+	int r;
+
+	if (!json_is_object(copied)) {
+		json_decref(copied);
+		copied = json_object();
+	}
+	r = refresh_folder(tool, "", copied, err);
+	text = json_dumps(copied, JSON_INDENT(2) | JSON_SORT_KEYS);
+	if (!r && text && (file_read(path, &old, &len) < 0 || strcmp(old, text) != 0))
+		r = file_write(path, text, strlen(text), 0644);
+	if (r < 0)
+		otel_error_set(err, r, "%s: %s", path, strerror(-r));
+	free(old);
+	free(text);
+	free(path);
+	json_decref(copied);
+	return r;
+}
+
+/* ---- a copy of its own ---- */
+
 static int
 copy_parts(const struct tool *tool, const char *dir, struct otel_error *err)
 {
@@ -175,6 +292,8 @@ copy_make(struct tool *tool, const char *dir, struct otel_error *err)
 	if (!r) {
 		tool->dir = realpath(dir, NULL);
 		r = tool->dir ? copy_link(tool, NULL, err) : -errno;
+		if (!r)
+			r = copy_refresh(tool, err);
 	}
 	if (!r && (r = file_write(state, first, sizeof first - 1, 0644)) < 0)
 		otel_error_set(err, r, "%s: %s", state, strerror(-r));

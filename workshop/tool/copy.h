@@ -18,6 +18,11 @@ int copy_find(struct tool *tool, char **would);
  */
 int copy_make(struct tool *tool, const char *dir, struct otel_error *err);
 /*
+ * Brings what nobody edits (Makefiles, lib/) up to this installation, as far as it is still what was copied.
+ * 0 or -errno.
+ */
+int copy_refresh(const struct tool *tool, struct otel_error *err);
+/*
  * Writes what the Makefiles of the copy must know of this installation, and where by-hand/ sends its
  * telemetry when that port had to move (NULL: it did not). 0 or -errno.
  */

@@ -40,7 +40,7 @@ find_or_make_copy(struct tool *tool, struct otel_error *err)
 		free(would);
 		return r;
 	}
-	return r;
+	return copy_refresh(tool, err);
 }
 
 static int
