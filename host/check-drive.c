@@ -13,6 +13,7 @@
 #include <curl/curl.h>
 
 #include "memory.h"
+#include "utf8.h"
 #include "vars.h"
 
 #define MAX_ANSWER ((size_t)1 << 20)
@@ -202,7 +203,7 @@ beginning(const char *text)
 		for (shown = SHOWN; shown && (text[shown] & 0xc0) == 0x80; shown--)
 			;
 	out = xasprintf("%.*s%s", (int)shown, text, shown < len ? "…" : "");
-	return out;
+	return utf8_mend(out);
 }
 
 static char *

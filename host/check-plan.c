@@ -10,6 +10,7 @@
 
 #include "memory.h"
 #include "near.h"
+#include "utf8.h"
 #include "vars.h"
 
 #define MAX_LETTERS 64
@@ -24,6 +25,7 @@ check_plan_mistake(struct check_plan *plan, const char *path, const char *fmt, .
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof message, fmt, ap);
 	va_end(ap);
+	utf8_mend(message);
 	json_array_append_new(plan->mistakes,
 	                      json_pack("{s:s,s:s}", "path", path, "message", message));
 }

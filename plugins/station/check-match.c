@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "near.h"
+#include "utf8.h"
 #include "vars.h"
 
 #define TEXT_SHOWN 100   /* bytes of a value in a sentence */
@@ -200,17 +201,12 @@ check_mistake(struct check_reader *reader, const struct check_at *at, const char
 	struct buf path = { 0 };
 	char message[400];
 	va_list ap;
-	size_t len;
 	json_t *mistake;
 
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof message, fmt, ap);
 	va_end(ap);
-	/* The text may have been cut within a character. */
-	for (len = strlen(message); len && (message[len - 1] & 0xc0) == 0x80; len--)
-		;
-	if (strlen(message) == sizeof message - 1)
-		message[len ? len - 1 : 0] = '\0';
+	utf8_mend(message); /* it may be cut within a character, or quote what is none */
 	if (json_array_size(reader->mistakes) >= CHECK_MAX_MISTAKES)
 		return;
 	buf_puts(&path, "");
