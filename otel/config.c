@@ -316,9 +316,14 @@ static int
 set_exemplar_filter(struct otel_config *config, const struct variable *var,
                     const char *value, struct otel_error *err)
 {
-	if (strcasecmp(value, "always_off") == 0)
-		return 0;
-	return mistake(err, var, value, "always_off, the only one that there is");
+	static const char *const filters[] = { "trace_based", "always_on", "always_off" };
+
+	for (int i = 0; i < 3; i++)
+		if (strcasecmp(value, filters[i]) == 0) {
+			config->exemplar_filter = i; /* in the order of the enumeration */
+			return 0;
+		}
+	return mistake(err, var, value, "trace_based, always_on or always_off");
 }
 
 static int
@@ -471,6 +476,7 @@ otel_config_init(struct otel_config *config)
 	config->metric_timeout_ms = 30000;
 	config->temporality = OTEL_TEMPORALITY_CUMULATIVE;
 	config->cardinality_limit = 2000;
+	config->exemplar_filter = OTEL_EXEMPLAR_FILTER_TRACE_BASED;
 }
 
 /* Applies a value without the white space around it; an empty one means that there is none. */

@@ -133,6 +133,16 @@ cell_of(const struct otelp_stream *stream, const struct otelp_series *series)
 	return series->cells + (size_t)otelp_shard() * stream->stride;
 }
 
+/* Beside the cell, which has it in any case: a measurement as an example of all of them. */
+static inline void
+offer_exemplar(const struct otelp_stream *stream, const struct otelp_series *series,
+               unsigned place, uint64_t bits)
+{
+	if (stream->n_exemplars &&
+	    !atomic_load_explicit(&series->exemplars[place].state, memory_order_relaxed))
+		otelp_exemplar_offer(stream, &series->exemplars[place], bits);
+}
+
 static inline void
 add_int(struct otelp_stream *stream, int64_t value,
         const struct otel_attribute *attributes, size_t n)
@@ -144,6 +154,7 @@ add_int(struct otelp_stream *stream, int64_t value,
 		return;
 	cell = cell_of(stream, series);
 	atomic_fetch_add_explicit(&cell->bits, (uint64_t)value, memory_order_relaxed);
+	offer_exemplar(stream, series, 0, (uint64_t)value);
 }
 
 static inline double
@@ -227,6 +238,7 @@ otel_counter_double_add_n(struct otel_counter_double *counter, double value,
 		return;
 	cell = cell_of(stream, series);
 	add_double(&cell->bits, value);
+	offer_exemplar(stream, series, 0, to_bits(value));
 }
 
 void
@@ -252,6 +264,7 @@ otel_gauge_record_n(struct otel_gauge *gauge, double value,
 	cell = (void *)series->cells;
 	atomic_store_explicit(&cell->bits, to_bits(value), memory_order_relaxed);
 	atomic_store_explicit(&cell->set, true, memory_order_release);
+	offer_exemplar(stream, series, 0, to_bits(value));
 }
 
 /* The first bucket whose upper bound is not below the value: bounds are inclusive. */
@@ -277,6 +290,7 @@ otel_histogram_record_n(struct otel_histogram *histogram, double value,
 	struct otelp_stream *stream;
 	struct otelp_series *series;
 	uint64_t bits, old;
+	unsigned bucket;
 
 	if (!histogram)
 		return;
@@ -306,6 +320,7 @@ otel_histogram_record_n(struct otel_histogram *histogram, double value,
 		;
 	add_double(&cell->sum, value);
 	/* Last, and with release order: what is counted has its part in sum, min and max. */
-	atomic_fetch_add_explicit(&cell->counts[bucket_of(stream, value)], 1,
-	                          memory_order_release);
+	bucket = bucket_of(stream, value);
+	atomic_fetch_add_explicit(&cell->counts[bucket], 1, memory_order_release);
+	offer_exemplar(stream, series, bucket, bits);
 }

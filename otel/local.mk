@@ -40,7 +40,7 @@ otel_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/%D% $(otlp_proto_cppflags) $(CURL
 # metrics: streams that outlive their instruments
 %C%_libotel_all_la_SOURCES += \
 	%D%/meter_priv.h %D%/meter.c %D%/meter-stream.c %D%/meter-series.c %D%/meter-attributes.c \
-	%D%/meter-collect.c %D%/instrument.c %D%/instrument-observable.c \
+	%D%/meter-exemplar.c %D%/meter-collect.c %D%/instrument.c %D%/instrument-observable.c \
 	%D%/prometheus_priv.h %D%/prometheus.c %D%/prometheus-text.c
 
 # Generated headers come first, also when one object is asked for by name.

@@ -65,6 +65,7 @@ struct target {
 	struct otel_metric_data *metric;
 	struct otel_point_data *points;
 	uint64_t *counts;
+	struct otel_exemplar_data *exemplars;
 	size_t n; /* series that were there when the room was made */
 };
 
@@ -306,6 +307,7 @@ fill(const struct round *round, const struct target *target)
 	bool delta = target->metric->temporality == OTEL_TEMPORALITY_DELTA;
 	struct otel_point_data *point = target->points;
 	uint64_t *counts = target->counts;
+	struct otel_exemplar_data *exemplars = target->exemplars;
 	uint64_t start;
 
 	for (size_t i = 0; i < target->n; i++) {
@@ -327,6 +329,10 @@ fill(const struct round *round, const struct target *target)
 			} else {
 				fill_number(stream, series, delta, point);
 			}
+			point->exemplars = exemplars;
+			point->n_exemplars = otelp_exemplars_take(
+				stream, series, !round->is_reader, exemplars);
+			exemplars += point->n_exemplars;
 			point++;
 		}
 		series = atomic_load_explicit(&series->next, memory_order_acquire);
@@ -348,7 +354,12 @@ make_room(const struct round *round, struct otelp_stream *stream, struct target 
 	                         ? get(memory, n * (stream->n_bounds + 1) *
 	                                               sizeof *target->counts)
 	                         : NULL;
-	if (!target->points || (stream->kind == OTELP_HISTOGRAM && !target->counts))
+	target->exemplars = stream->n_exemplars
+	                            ? get(memory, n * stream->n_exemplars *
+	                                                  sizeof *target->exemplars)
+	                            : NULL;
+	if (!target->points || (stream->kind == OTELP_HISTOGRAM && !target->counts) ||
+	    (stream->n_exemplars && !target->exemplars))
 		return -ENOMEM;
 	memset(metric, 0, sizeof *metric);
 	metric->resource = round->provider->resource;

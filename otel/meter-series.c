@@ -222,10 +222,11 @@ otelp_series_reset(struct otelp_stream *stream, struct otelp_series *series, uin
 		clear_distribution(&series->all, stream->n_bounds + 1);
 		clear_distribution(&series->recent, stream->n_bounds + 1);
 	}
+	otelp_exemplars_reset(stream, series);
 	atomic_store_explicit(&series->start_unix_ns, now, memory_order_relaxed);
 }
 
-/* One block: the series, its attributes and their hashes, a histogram's counts, then the cells. */
+/* One block: the series, its attributes and their hashes, a histogram's counts, exemplars, then the cells. */
 static struct otelp_series *
 series_new(struct otelp_stream *stream, const struct otelp_set *set)
 {
@@ -233,12 +234,14 @@ series_new(struct otelp_stream *stream, const struct otelp_set *set)
 	size_t copy = align_to(otelp_set_size(set), 8), hashes = set->n * sizeof *set->of;
 	size_t lens = align_to(set->n * sizeof *set->key_len, 8);
 	size_t cells = (size_t)stream->stride * stream->n_shards;
+	size_t exemplars = stream->n_exemplars * sizeof(struct otelp_exemplar);
 	size_t head = align_to(sizeof(struct otelp_series), 16);
 	struct otelp_series *series;
 	unsigned char *at;
 
 	series = otelp_malloc(head + copy + hashes + lens +
-	                      2 * counts * sizeof(uint64_t) + cells + OTELP_CACHE_LINE);
+	                      2 * counts * sizeof(uint64_t) + exemplars + cells +
+	                      OTELP_CACHE_LINE);
 	if (!series)
 		return NULL;
 	memset(series, 0, sizeof *series);
@@ -255,6 +258,8 @@ series_new(struct otelp_stream *stream, const struct otelp_set *set)
 	at += counts * sizeof(uint64_t);
 	series->recent.counts = (uint64_t *)(void *)at;
 	at += counts * sizeof(uint64_t);
+	series->exemplars = (struct otelp_exemplar *)(void *)at;
+	at += exemplars;
 	series->cells = (unsigned char *)align_to((uintptr_t)at, OTELP_CACHE_LINE);
 	otelp_series_reset(stream, series, otelp_now_unix_ns());
 	return series;

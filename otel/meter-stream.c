@@ -130,6 +130,13 @@ stream_new(struct otel_meter_provider *provider, struct otelp_scope *scope,
 	stream->stride = stride_of(want);
 	/* A last value has one place, or it could not be told which is the last. */
 	stream->n_shards = want->kind >= OTELP_GAUGE ? 1 : provider->n_shards;
+	stream->exemplar_filter = provider->exemplar_filter;
+	/* What a callback observes is measured in nobody's span. */
+	if (stream->exemplar_filter != OTEL_EXEMPLAR_FILTER_ALWAYS_OFF &&
+	    want->kind <= OTELP_GAUGE)
+		stream->n_exemplars = want->kind == OTELP_HISTOGRAM
+		                              ? (uint32_t)want->n_bounds + 1
+		                              : 1;
 	stream->name = otelp_strdup(want->name);
 	stream->unit = otelp_strdup(want->unit);
 	if (want->kind == OTELP_HISTOGRAM) {

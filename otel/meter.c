@@ -87,6 +87,8 @@ otel_meter_provider_new(struct otel_pipeline *pipeline, struct otel_resource *re
 	provider->limit = config && config->cardinality_limit > 1
 	                          ? (unsigned)config->cardinality_limit
 	                          : 2000;
+	provider->exemplar_filter = config ? config->exemplar_filter
+	                                   : OTEL_EXEMPLAR_FILTER_TRACE_BASED;
 	provider->n_shards = otelp_n_shards();
 	provider->disabled = config && config->disabled;
 	pthread_mutex_lock(&otelp_metrics_lock);

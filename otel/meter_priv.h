@@ -119,6 +119,13 @@ union otelp_number {
 	double number;
 };
 
+/* A place for one exemplar; meter-exemplar.c. */
+struct otelp_exemplar {
+	atomic_uint state; /* 0: empty */
+	uint64_t time_unix_ns, bits;
+	uint8_t trace_id[16], span_id[8];
+};
+
 struct otelp_series {
 	struct otelp_series *_Atomic next; /* of the stream, oldest first */
 	uint64_t hash;
@@ -127,6 +134,7 @@ struct otelp_series {
 	const uint64_t *of; /* each attribute's hash */
 	const uint32_t *key_len;
 	unsigned char *cells; /* on a cache line; shard i is at i * stream->stride */
+	struct otelp_exemplar *exemplars; /* stream->n_exemplars */
 	_Atomic uint64_t start_unix_ns;
 
 	/* guarded by provider->collecting: what has been taken out of the cells, and of it what the next
@@ -159,6 +167,19 @@ void otelp_series_reset(struct otelp_stream *stream, struct otelp_series *series
                         uint64_t now);
 void otelp_stream_free_series(struct otelp_stream *stream);
 
+/* ---- exemplars: meter-exemplar.c ---- */
+
+/* Takes the place, when the filter lets this measurement pass and nobody was first. [any] */
+void otelp_exemplar_offer(const struct otelp_stream *stream, struct otelp_exemplar *place,
+                          uint64_t bits);
+/* What is there, at most stream->n_exemplars; the places are free afterwards unless `keep`. Under collecting. */
+size_t otelp_exemplars_take(const struct otelp_stream *stream,
+                            struct otelp_series *series, bool keep,
+                            struct otel_exemplar_data *out);
+/* No recorder may run. */
+void otelp_exemplars_reset(const struct otelp_stream *stream,
+                           struct otelp_series *series);
+
 /* ---- streams: meter-stream.c ---- */
 
 struct otelp_scope {
@@ -181,7 +202,9 @@ struct otelp_stream {
 	uint32_t n_bounds;
 	uint32_t stride;
 	uint32_t n_shards;
+	uint32_t n_exemplars; /* places of each series: 0, 1, or n_bounds + 1 */
 	int kind;
+	int exemplar_filter;
 
 	struct otelp_stream *_Atomic next; /* of the scope, oldest first */
 	struct otel_meter_provider *provider;
@@ -277,6 +300,7 @@ struct otel_meter_provider {
 	struct otel_pipeline *pipeline; /* borrowed */
 	struct otel_resource *resource;
 	unsigned limit; /* series of a stream, overflow included */
+	int exemplar_filter;
 	unsigned n_shards;
 	bool disabled;
 

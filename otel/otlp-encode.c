@@ -461,15 +461,34 @@ put_log(struct otelp_encoder *e, unsigned field, const void *item)
 /* ---- metrics ---- */
 
 static void
+put_exemplars(struct otelp_encoder *e, unsigned field, const struct otel_point_data *p)
+{
+	for (size_t i = p->n_exemplars; i-- > 0;) {
+		const struct otel_exemplar_data *x = &p->exemplars[i];
+		size_t begin = message_begin(e);
+
+		if (!x->is_double)
+			put_fixed64_always(e, 6, (uint64_t)x->integer);
+		put_id(e, 5, x->trace_id, 16);
+		put_id(e, 4, x->span_id, 8);
+		if (x->is_double)
+			put_double_always(e, 3, x->number);
+		put_fixed64(e, 2, x->time_unix_ns);
+		message_end(e, field, begin);
+	}
+}
+
+static void
 put_number_point(struct otelp_encoder *e, const struct otel_point_data *p)
 {
 	size_t begin = message_begin(e);
 
 	put_attributes(e, 7, p->attributes, p->n_attributes, 0);
+	if (!p->is_double)
+		put_fixed64_always(e, 6, (uint64_t)p->integer);
+	put_exemplars(e, 5, p);
 	if (p->is_double)
 		put_double_always(e, 4, p->number);
-	else
-		put_fixed64_always(e, 6, (uint64_t)p->integer);
 	put_fixed64(e, 3, p->time_unix_ns);
 	put_fixed64(e, 2, p->start_unix_ns);
 	message_end(e, 1, begin);
@@ -485,6 +504,7 @@ put_histogram_point(struct otelp_encoder *e, const struct otel_point_data *p)
 		put_double_always(e, 11, p->min);
 	}
 	put_attributes(e, 9, p->attributes, p->n_attributes, 0);
+	put_exemplars(e, 8, p);
 	if (p->bucket_counts && room(e, (2 * p->n_bounds + 1) * 8 + 2 * FIELD_ROOM)) {
 		list = message_begin(e);
 		for (size_t i = p->n_bounds; i-- > 0;) {

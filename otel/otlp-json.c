@@ -454,6 +454,29 @@ put_histogram_point(struct otelp_encoder *e, const struct otel_point_data *p)
 }
 
 static void
+put_exemplars(struct otelp_encoder *e, const struct otel_point_data *p)
+{
+	if (!p->n_exemplars)
+		return;
+	open_list(e, "exemplars");
+	for (size_t i = 0; i < p->n_exemplars; i++) {
+		const struct otel_exemplar_data *x = &p->exemplars[i];
+
+		put_comma(e);
+		put_char(e, '{');
+		put_uint64(e, "timeUnixNano", x->time_unix_ns);
+		if (x->is_double)
+			put_double(e, "asDouble", x->number);
+		else
+			put_int64(e, "asInt", x->integer);
+		put_id(e, "spanId", x->span_id, 8);
+		put_id(e, "traceId", x->trace_id, 16);
+		put_char(e, '}');
+	}
+	put_char(e, ']');
+}
+
+static void
 put_point(struct otelp_encoder *e, int type, const struct otel_point_data *p)
 {
 	put_comma(e);
@@ -467,6 +490,7 @@ put_point(struct otelp_encoder *e, int type, const struct otel_point_data *p)
 		put_double(e, "asDouble", p->number);
 	else
 		put_int64(e, "asInt", p->integer);
+	put_exemplars(e, p);
 	put_char(e, '}');
 }
 

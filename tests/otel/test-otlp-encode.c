@@ -478,6 +478,7 @@ END_TEST
 
 START_TEST(metrics_arrive_with_every_field)
 {
+	const Opentelemetry__Proto__Metrics__V1__Exemplar *x;
 	struct otel_attribute attributes[] = { OTEL_STR("a", "1") };
 	static const double bounds[] = { 1, 2.5 };
 	static const uint64_t counts[] = { 1, 0, 300 };
@@ -487,9 +488,19 @@ START_TEST(metrics_arrive_with_every_field)
 		                            .time_unix_ns = 2,
 		                            .integer = -7 },
 		                          { .time_unix_ns = 2, .integer = 0 } };
-	struct otel_point_data doubles[] = {
-		{ .time_unix_ns = 2, .is_double = true, .number = 0 }
+	struct otel_exemplar_data exemplars[] = {
+		{ .time_unix_ns = 3,
+		  .is_double = true,
+		  .number = 0.25,
+		  .trace_id = { 1, 2 },
+		  .span_id = { 3 } },
+		{ .time_unix_ns = 4, .integer = 0 },
 	};
+	struct otel_point_data doubles[] = { { .time_unix_ns = 2,
+		                               .is_double = true,
+		                               .number = 0,
+		                               .exemplars = &exemplars[1],
+		                               .n_exemplars = 1 } };
 	struct otel_point_data histograms[] = {
 		{ .start_unix_ns = 1,
 		  .time_unix_ns = 2,
@@ -501,7 +512,9 @@ START_TEST(metrics_arrive_with_every_field)
 		  .bounds = bounds,
 		  .n_bounds = 2,
 		  .attributes = attributes,
-		  .n_attributes = 1 },
+		  .n_attributes = 1,
+		  .exemplars = exemplars,
+		  .n_exemplars = 2 },
 		{ .start_unix_ns = 1, .time_unix_ns = 2 },
 		/* counted after a collection had taken its minimum and its maximum */
 		{ .time_unix_ns = 2, .count = 1, .min = INFINITY, .max = 0 },
@@ -555,6 +568,18 @@ START_TEST(metrics_arrive_with_every_field)
 	ck_assert_uint_eq(m[2]->histogram->data_points[0]->bucket_counts[0], 1);
 	ck_assert_uint_eq(m[2]->histogram->data_points[0]->bucket_counts[2], 300);
 	ck_assert_uint_eq(m[2]->histogram->data_points[0]->n_explicit_bounds, 2);
+	ck_assert_uint_eq(m[2]->histogram->data_points[0]->n_exemplars, 2);
+	x = m[2]->histogram->data_points[0]->exemplars[0];
+	ck_assert_uint_eq(x->time_unix_nano, 3);
+	ck_assert_double_eq(x->as_double, 0.25);
+	ck_assert_uint_eq(x->trace_id.len, 16);
+	ck_assert_uint_eq(x->trace_id.data[1], 2);
+	ck_assert_uint_eq(x->span_id.len, 8);
+	x = m[2]->histogram->data_points[0]->exemplars[1];
+	ck_assert_int_eq(x->value_case,
+	                 OPENTELEMETRY__PROTO__METRICS__V1__EXEMPLAR__VALUE_AS_INT);
+	ck_assert_uint_eq(x->trace_id.len, 0);
+	ck_assert_uint_eq(m[1]->gauge->data_points[0]->n_exemplars, 1);
 	ck_assert_double_eq(m[2]->histogram->data_points[0]->explicit_bounds[1], 2.5);
 	ck_assert_int_ne(m[2]->histogram->data_points[0]->optional_min_case, 0);
 	ck_assert_double_eq(m[2]->histogram->data_points[0]->max, 3);

@@ -135,6 +135,17 @@ enum otel_temporality {
 	OTEL_TEMPORALITY_LOWMEMORY = 3 /* as a preference only: delta, but observed sums cumulative */
 };
 
+/* One measurement of those that a point adds up, and the span that it was made in. */
+struct otel_exemplar_data {
+	uint64_t time_unix_ns;
+	bool is_double;
+	union {
+		int64_t integer;
+		double number;
+	};
+	uint8_t trace_id[16], span_id[8]; /* zeros: none */
+};
+
 struct otel_point_data {
 	const struct otel_attribute *attributes;
 	size_t n_attributes;
@@ -150,6 +161,8 @@ struct otel_point_data {
 	const uint64_t *bucket_counts; /* n_bounds + 1 */
 	const double *bounds;
 	size_t n_bounds;
+	const struct otel_exemplar_data *exemplars;
+	size_t n_exemplars;
 };
 
 struct otel_metric_data {
@@ -266,6 +279,13 @@ enum otel_sampler_kind {
 	OTEL_SAMPLER_CUSTOM
 };
 
+/* Which measurements may become exemplars: metrics/sdk.md, ExemplarFilter. */
+enum otel_exemplar_filter {
+	OTEL_EXEMPLAR_FILTER_TRACE_BASED, /* those made in a sampled span */
+	OTEL_EXEMPLAR_FILTER_ALWAYS_ON,
+	OTEL_EXEMPLAR_FILTER_ALWAYS_OFF
+};
+
 struct otel_config {
 	bool disabled; /* OTEL_SDK_DISABLED */
 	struct otel_signal_config signal[OTEL_N_SIGNALS];
@@ -274,6 +294,7 @@ struct otel_config {
 	int metric_interval_ms, metric_timeout_ms; /* 60000, 30000 */
 	int temporality;                           /* enum otel_temporality: the preference */
 	int cardinality_limit;                     /* 2000 streams per instrument */
+	int exemplar_filter;                       /* enum otel_exemplar_filter: trace_based */
 };
 
 /* The specification's defaults. [any] */
