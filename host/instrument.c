@@ -116,6 +116,19 @@ elapsed(const struct otel_span *span, uint64_t start_ns, uint64_t *now_unix_ns)
 	return start_ns ? host_now_ns() - start_ns : ns;
 }
 
+/* Records how long it took as measured in its span, which is where an exemplar should lead. */
+static void
+record_duration(struct otel_histogram *histogram, struct otel_span *span, uint64_t ns,
+                const struct otel_attribute *attributes, size_t n)
+{
+	struct otel_context *around = span ? otel_context_swap(otel_span_as_context(span))
+	                                   : NULL;
+
+	otel_histogram_record_n(histogram, (double)ns / 1e9, attributes, n);
+	if (span)
+		otel_context_swap(around);
+}
+
 static void
 end_span(struct otel_span *span, uint64_t now_unix_ns)
 {
@@ -318,7 +331,7 @@ host_instrument_end(struct host_instrument *instrument, struct host_instrument_r
 		a[n++] = OTEL_INT(OTEL_HTTP_RESPONSE_STATUS_CODE, status);
 	if (error[0])
 		a[n++] = OTEL_STR(OTEL_ERROR_TYPE, error);
-	otel_histogram_record_n(instrument->server_duration, (double)ns / 1e9, a, n);
+	record_duration(instrument->server_duration, r->span, ns, a, n);
 	otel_up_down_counter_add_n(instrument->active, -1, a, 2);
 
 	n_log = n;
@@ -474,7 +487,7 @@ host_instrument_call_end(struct host_instrument_call *c,
 		error = status_text(response->status, text);
 	if (error[0])
 		a[n++] = OTEL_STR(OTEL_ERROR_TYPE, error);
-	otel_histogram_record_n(c->instrument->client_duration, (double)ns / 1e9, a, n);
+	record_duration(c->instrument->client_duration, c->span, ns, a, n);
 	otel_span_set_attributes(c->span, a + first, n - first);
 	if (error[0])
 		otel_span_set_status(c->span, OTEL_STATUS_ERROR,

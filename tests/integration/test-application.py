@@ -217,6 +217,23 @@ def test_counters_are_counted():
         assert len(point["explicitBounds"]) == 10 and point["explicitBounds"][0] < 0.001, point
 
 
+def test_durations_lead_to_the_spans_that_were_measured():
+    with start() as host:
+        _, trace_id, found = distance_trace(host, 17)
+        kinds = {s["spanId"]: s["kind"] for _, _, s in found}
+        wanted = {"http.server.request.duration": {2}, "http.client.request.duration": {3}, "iss.request.duration": {1}}
+
+        def exemplars():
+            """By metric, the kinds of the spans that its exemplars name."""
+            led = collections.defaultdict(set)
+            for _, _, metric in flat(ask_station(host, "metrics", "limit=100000"), "resourceMetrics", "scopeMetrics", "metrics"):
+                for point in metric.get("histogram", {}).get("dataPoints", []):
+                    led[metric["name"]] |= {kinds.get(x["spanId"]) for x in point.get("exemplars", []) if x["traceId"] == trace_id}
+            return dict(led) if set(led) >= set(wanted) and all(led.values()) else None
+
+        assert cupola.until(exemplars, "exemplars of every duration") == wanted
+
+
 def test_log_records_are_tied_to_their_spans():
     with start() as host:
         distance_trace(host, 17)  # geolocator-service has the place from here on, so that only the position fails
