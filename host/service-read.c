@@ -2,6 +2,7 @@
 /* The query is decoded when it is first asked for, into the exchange's memory. */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "service-request.h"
 
@@ -93,10 +94,16 @@ request_query(struct svc_request *pub, const char *name)
 	return NULL;
 }
 
+/* HTTP/2 says the host in :authority, which is no header; it is asked for by its old name. */
 static const char *
 request_header(struct svc_request *pub, const char *name, size_t i)
 {
-	return http_exchange_field(request_of(pub)->x, name, i);
+	const struct http_exchange *x = request_of(pub)->x;
+	const char *value = http_exchange_field(x, name, i);
+
+	if (!value && i == 0 && x->host[0] && strcasecmp(name, "host") == 0)
+		return x->host;
+	return value;
 }
 
 static int

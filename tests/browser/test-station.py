@@ -451,6 +451,12 @@ def test_a_variable_that_sends_elsewhere_is_on_the_page():
         browser.go(host, "#/metrics?service=hello")
         browser.see(".empty")
         assert not browser.all('[data-variable="OTEL_TRACES_EXPORTER"]')
+    host = start(hello="yes")
+    host.env.update(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{host.ports['otlp_http']}", OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
+    with host, Browser() as browser:  # a variable that leads here is no reason
+        browser.go(host, "#/overview")
+        cupola.until(lambda: cells(browser, "hello"), "the service, by gRPC")
+        cupola.until(lambda: not browser.all(".notice"), "no complaint")
 
 
 def test_the_receiver_says_what_was_wrong_in_words():
@@ -482,8 +488,8 @@ def test_the_addresses_of_the_documentation_are_good():
     assert len(addresses) >= 15, addresses
     begun = time.time_ns() - 10**9
     with Shared() as (host, browser):
-        send(host, "traces", [span("calculating", TRACE, SPAN, error="no")])
         send(host, "logs", [log("loaded", event="cupola.service.loaded"), log("bad", 13, trace=TRACE, span=SPAN)])
+        send(host, "traces", [span("calculating", TRACE, SPAN, error="no")])
         send(host, "metrics", [counter("asked/all", [point({}, begun, time.time_ns(), asInt="1")])])
         for address in addresses:
             address = address.replace("NAME", "shop").replace("TRACE_ID", TRACE).replace("SPAN_ID", SPAN).replace("METRIC", "asked%2Fall")

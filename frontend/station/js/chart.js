@@ -24,16 +24,18 @@ export function step(range, whole) {
 
 const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour12: false });
 
+/* A line through what lies together, and a dot for what stands alone. */
 function path(points, x, y) {
   let d = "";
   let pen = false;
+  const dots = [];
   points.forEach(([t, v], i) => {
     if (v === null) return void (pen = false);
-    const alone = !pen && (i + 1 === points.length || points[i + 1][1] === null);
-    d += `${pen ? "L" : "M"}${x(t).toFixed(1)} ${y(v).toFixed(1)}${alone ? "h0.1" : ""}`;
+    if (!pen && (i + 1 === points.length || points[i + 1][1] === null)) dots.push([t, v]);
+    else d += `${pen ? "L" : "M"}${x(t).toFixed(1)} ${y(v).toFixed(1)}`;
     pen = true;
   });
-  return d;
+  return { d, dots };
 }
 
 const last = (points) => points.findLast(([, v]) => v !== null);
@@ -84,8 +86,9 @@ export function chart({ name, title, detail, extra, lines, unit = "", perSecond 
       markerLines({ from, to, x, top: 1, bottom: HEIGHT - BOTTOM, right: width - right, service }),
       svg("text", { class: "axis", x: LEFT, y: HEIGHT - 3 }, clock(from)),
       svg("text", { class: "axis", x: width - right, y: HEIGHT - 3, "text-anchor": "end" }, clock(to)),
-      ends.map(({ colour, points, end, y: at, dashed }) => [
-        svg("path", { class: `series${dashed ? " dashed" : ""}`, style: { "--colour": colour }, d: path(points, x, y) }),
+      ends.map(({ colour, points, end, y: at, dashed, drawn = path(points, x, y) }) => [
+        svg("path", { class: `series${dashed ? " dashed" : ""}`, style: { "--colour": colour }, d: drawn.d }),
+        drawn.dots.map(([t, v]) => svg("circle", { class: "last", style: { "--colour": colour }, r: 1.8, cx: x(t), cy: y(v) })),
         svg("circle", { class: "last", style: { "--colour": colour }, r: 2.5, cx: x(end[0]), cy: at }),
       ]),
       named &&

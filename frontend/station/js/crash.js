@@ -28,7 +28,7 @@ const line = (key, name, ...value) => value[0] && [h("dt", {}, name), h("dd", { 
 /** The card of a crash, or of a loop that was held up. */
 export function crashCard(record) {
   const c = crashOf(record);
-  const trace = record.traceId && to("traces", record.traceId, { span: record.spanId });
+  const trace = record.traceId && to("logs", "", { trace_id: record.traceId }); // the span itself was not ended, so never sent
   const over = record.word === "stalled" ? "Every other request of its loop waited meanwhile. " : "Only its own process ended, and it was started again at once. ";
   return h(
     "article",
@@ -40,7 +40,7 @@ export function crashCard(record) {
       {},
       line("what", "what", [c.what, c.signal].filter(Boolean).join(", ")),
       line("place", "at", [c.place, c.function && `in ${c.function}()`].filter(Boolean).join(" ")),
-      line("span", "open span", c.span, trace && h("a", { href: trace }, " its trace")),
+      line("span", "open span", c.span, trace && [" · ", h("a", { href: trace }, "what its trace logged")]),
       line("generation", "generation", c.generation),
     ),
     c.hint && h("p", { class: "hint", "data-crash": "hint" }, c.hint),

@@ -15,12 +15,14 @@ import { bars } from "./timeline.js";
 
 const LIMIT = 500;
 const LONG = 120; // of an attribute in the list; opening a record shows all of it
+const OWN = "cupola.";
 const STACK = "exception.stacktrace";
 const LEVELS = { "": "all severities", debug: "debug and above", info: "info and above", warn: "warn and above", error: "error" };
 const COUNTED = ["error", "warn", "info", "debug"];
 let table, counted, choice, current, strip, mine, open;
 
 const short = (text) => (text.length > LONG ? `${text.slice(0, LONG)}…` : text);
+const isOwn = (record) => record.event.startsWith(OWN) && !record.attributes["exception.type"]; // its text says what its attributes do
 const inline = (attributes) => Object.entries(attributes).map(([key, value]) => key !== STACK && h("span", {}, h("i", {}, key), "=", short(show(value))));
 
 const traceOf = (record) => record.traceId && to("traces", record.traceId, { span: record.spanId });
@@ -61,7 +63,7 @@ function row(record) {
     h("td", { class: "time number" }, when(record.time)),
     h("td", {}, h("span", { class: `severity ${severityClass(record.severity)}` }, record.severity >= 17 ? "⚠ " : "", record.severityText || "–")),
     h("td", { class: "wide-only" }, service(record.service)),
-    h("td", { class: "main" }, h("div", { class: "body" }, record.body), open === record.nano ? detail(record) : Object.keys(record.attributes).length > 0 && h("div", { class: "attributes-inline" }, inline(record.attributes))),
+    h("td", { class: "main" }, h("div", { class: "body" }, record.body), open === record.nano ? detail(record) : !isOwn(record) && Object.keys(record.attributes).length > 0 && h("div", { class: "attributes-inline" }, inline(record.attributes))),
     h("td", { class: "mono time" }, trace ? h("a", { href: trace, tabindex: -1, title: `open trace ${record.traceId}`, onclick: (event) => event.stopPropagation() }, shortId(record.traceId)) : noTrace()),
   );
 }
