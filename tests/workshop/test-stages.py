@@ -5,6 +5,7 @@
 import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -106,6 +107,20 @@ def test_a_step_changes_the_files_that_it_is_said_to_change_and_no_others():
         before = order[order.index(step["step"]) - 1]
         changed = [name for name in course()["files"] if stage(before, name) != stage(step["step"], name)]
         assert sorted(changed) == sorted(step["files"]), (step["step"], changed, step["files"])
+
+
+def test_the_code_in_hints_is_the_code_of_the_solution():
+    wrong = []
+    for step in steps()[1:]:
+        path = f"{COURSE}/checks/{step}.json"
+        if not os.path.exists(path):
+            continue
+        solution = " ".join(b" ".join(stage(step, name) for name in course()["files"]).decode().split())
+        for assertion in json.loads(read(path))["expect"]:
+            hint = assertion["hints"][2]
+            if (re.search(r"\b(otel|OTEL)_\w+\(| = ", hint) or hint.endswith((";", ","))) and hint not in solution:
+                wrong.append(f"{step} {assertion['id']}: {hint}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_propagation_by_hand_comes_with_4_2_and_goes_with_4_3():
