@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The course: its stages and checks, its tool, its text, and its commands, against a staged installation.
 WORKSHOP_TESTS = %D%/test-course.py %D%/test-wrong-answers.py %D%/test-tool.py %D%/test-session.py %D%/test-stages.py \
-	%D%/test-text.py %D%/test-commands.py
+	%D%/test-text.py %D%/test-commands.py %D%/test-shots.py
 dist_check_SCRIPTS += $(WORKSHOP_TESTS)
 EXTRA_DIST += %D%/course.py %D%/working_copy.py %D%/interfere.c %D%/pages.py %D%/learner.py
 if HAVE_PYTHON3
