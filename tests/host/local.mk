@@ -7,6 +7,10 @@ worker_test_cppflags = $(test_cppflags) -I$(top_srcdir)/host $(JANSSON_CFLAGS) \
 	-DFIXTURES='"$(abs_top_builddir)/tests/host/plugins/.libs"'
 worker_test_ldadd = host/libhost.la otel/libotel.la $(JANSSON_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += %D%/test-explain
+TESTS += %D%/test-explain
+%C%_test_explain_CPPFLAGS = $(worker_test_cppflags)
+%C%_test_explain_LDADD = $(worker_test_ldadd)
 check_PROGRAMS += %D%/test-plugin %D%/test-crash %D%/test-telemetry %D%/test-mount
 TESTS += %D%/test-plugin %D%/test-crash %D%/test-telemetry %D%/test-mount
 %C%_test_plugin_CPPFLAGS = $(worker_test_cppflags)
