@@ -24,7 +24,7 @@ SHOTS = os.environ.get("CUPOLA_SCREENSHOTS")
 
 class Browser:
     def __init__(self, width=1280, height=800, dark=False):
-        self.profile = tempfile.TemporaryDirectory()
+        self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # it writes on for a moment after it has been told to go
         options = webdriver.ChromeOptions()
         for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                      "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--force-device-scale-factor=1",

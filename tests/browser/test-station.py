@@ -358,7 +358,13 @@ def test_a_histogram_shows_buckets_percentiles_and_unit():
         assert browser.texts(".buckets tbody tr td:first-child")[0].replace("\u2009", " ") == "≤ 5 ms" and browser.texts(".buckets tbody tr td:first-child")[-1].replace("\u2009", " ") == "> 250 ms"
         assert [t.replace("\u2009", "") for t in browser.texts(".buckets tbody tr td:nth-child(3)")] == ["0", "200", "160", "36", "4", "0", "0"]
         assert len(browser.all(".heatmap .cell")) == 16, "four buckets at four times"
+        exemplar = {"timeUnixNano": str(begun + 14 * 10**9), "asDouble": 0.031, "traceId": TRACE, "spanId": SPAN}
+        send(host, "metrics", [histogram("iss.request.duration", [point({}, begun, begun + 20 * 10**9, count="500", sum=7.5, explicitBounds=bounds, bucketCounts=["0", "250", "200", "45", "5", "0", "0"],
+                                                                        exemplars=[exemplar])])])
+        cupola.until(lambda: len(browser.all(".exemplar circle")) == 1, "the measurement that knows its trace")
         browser.shot("metric-histogram-1280-light")
+        browser.run("document.querySelector('.exemplar').dispatchEvent(new MouseEvent('click', { bubbles: true }))")
+        cupola.until(lambda: f"#/traces/{TRACE}?span={SPAN}" in browser.driver.current_url, "its trace")
         assert not browser.errors()
 
 

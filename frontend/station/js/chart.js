@@ -3,6 +3,7 @@
 
 import { h, svg } from "../shared/dom.js";
 import { lines as markerLines } from "./markers.js";
+import { to as address } from "./route.js";
 import { formatter } from "./units.js";
 
 const HEIGHT = 168;
@@ -54,8 +55,9 @@ function spread(ends) {
 
 const cut = (text, n) => (text.length > n ? `${text.slice(0, n - 1)}…` : text);
 
-export function chart({ name, title, detail, extra, lines, unit = "", perSecond = false, whole = false, from, to, width, service }) {
-  const values = lines.flatMap((l) => l.points.map((p) => p[1]).filter((v) => v !== null));
+export function chart({ name, title, detail, extra, lines, unit = "", perSecond = false, whole = false, from, to, width, service, exemplars = [] }) {
+  const seen = exemplars.filter((e) => e.time >= from && e.time <= to);
+  const values = [...lines.flatMap((l) => l.points.map((p) => p[1]).filter((v) => v !== null)), ...seen.map((e) => e.value)];
   const low = values.reduce((m, v) => Math.min(m, v), 0);
   const most = values.reduce((m, v) => Math.max(m, v), low);
   const write = formatter(unit, perSecond, Math.max(Math.abs(low), most));
@@ -91,6 +93,14 @@ export function chart({ name, title, detail, extra, lines, unit = "", perSecond 
         drawn.dots.map(([t, v]) => svg("circle", { class: "last", style: { "--colour": colour }, r: 1.8, cx: x(t), cy: y(v) })),
         svg("circle", { class: "last", style: { "--colour": colour }, r: 2.5, cx: x(end[0]), cy: at }),
       ]),
+      seen.map((e) =>
+        svg(
+          "a",
+          { href: address("traces", e.traceId, { span: e.spanId }), class: "exemplar" },
+          svg("title", {}, `${say(e.value)}: open the trace of this one`),
+          svg("circle", { r: 3.5, cx: x(e.time).toFixed(1), cy: y(e.value).toFixed(1) }),
+        ),
+      ),
       named &&
         spread(ends).map((e) =>
           svg("text", { class: "name", x: width - right + 8, y: e.at + 4, style: { "--colour": e.colour } }, svg("title", {}, e.label), svg("tspan", { class: "value" }, say(e.end[1])), ` ${cut(e.label, 27 - say(e.end[1]).length)}`),

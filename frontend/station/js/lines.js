@@ -5,6 +5,7 @@ import { serviceColour } from "../shared/format.js";
 import { show } from "./otlp.js";
 import { THIN_MS } from "./streams.js";
 
+const MAX_EXEMPLARS = 200; // of one chart
 const FIRST_MS = 90000; // a stream's first point counts from its start when that is no longer ago
 const GAP = 3.5; // a line breaks where points are this many times further apart than usual
 
@@ -96,6 +97,13 @@ export function totalOf(list) {
     const field = s.type === "sum" || s.type === "gauge" ? "value" : "count";
     return sum + (s.delta ? s.points.reduce((n, q) => n + q[field], 0) : p[field]);
   }, 0);
+}
+
+/** Measurements that know their trace, the newest last: [{ time, value, traceId, spanId }]. */
+export function exemplarsOf(list) {
+  const known = new Map();
+  for (const s of list) for (const p of s.points) for (const e of p.exemplars) if (e.traceId) known.set(`${e.traceId}${e.spanId}${e.time}`, e);
+  return [...known.values()].sort((a, b) => a.time - b.time).slice(-MAX_EXEMPLARS);
 }
 
 /** Lines for the chart; counters as rates, or with `total` as what they count to. */

@@ -6,7 +6,7 @@ import { duration, exactTime, number, serviceColour } from "../shared/format.js"
 import { chart } from "./chart.js";
 import * as data from "./data.js";
 import { buckets, heatmap, quantileLines, quantiles, together } from "./histogram.js";
-import { linesOf, totalOf } from "./lines.js";
+import { exemplarsOf, linesOf, totalOf } from "./lines.js";
 import { nothingYet } from "./notices.js";
 import { series as flat, show } from "./otlp.js";
 import { sameName, service, serviceChoice, tooMany, when } from "./parts.js";
@@ -81,13 +81,15 @@ function seriesTable(list) {
 
 function drawHistogram(list, range) {
   const all = together(list);
+  const exemplars = exemplarsOf(list);
   const q = quantiles(all);
   const unit = list[0].unit;
   const colour = serviceColour(list[0].service);
   const write = (v) => formatter(unit, false, v)(v);
   return [
     q && h("p", { class: "quantiles" }, Object.entries(q).map(([p, v]) => h("span", { "data-quantile": p }, h("i", {}, p), h("b", { class: "number" }, write(v)))), h("span", {}, h("i", {}, "measured"), h("b", { class: "number" }, number(all.total.reduce((a, b) => a + b, 0))))),
-    chart({ title: "percentiles", detail: `${unitWord(unit) || "values"}, from the buckets: right to the width of a bucket`, lines: quantileLines(all, colour).filter((l) => l.points.some((p) => p[1] !== null)), unit, ...range }),
+    chart({ title: "percentiles", detail: `${unitWord(unit) || "values"}, from the buckets: right to the width of a bucket`, lines: quantileLines(all, colour).filter((l) => l.points.some((p) => p[1] !== null)), unit, exemplars, ...range }),
+    exemplars.length > 0 && h("p", { class: "count" }, `${number(exemplars.length)} measurements know the trace that they were made in: the hollow dots. A click opens it.`),
     h("figure", { class: "chart" }, h("h3", {}, "buckets over time"), h("p", {}, "the darker, the more measurements fell into the bucket"), heatmap(all, { unit, colour, ...range })),
     h("figure", { class: "chart" }, h("h3", {}, "buckets"), h("p", {}, "what fell into each of them in this time"), buckets(all, unit, colour)),
     all.others > 0 && h("p", { class: "count" }, `${number(all.others)} series have other bounds and are not in this picture.`),

@@ -5,7 +5,7 @@ import { fill, h } from "../shared/dom.js";
 import { number } from "../shared/format.js";
 import { chart } from "./chart.js";
 import * as data from "./data.js";
-import { linesOf, totalOf } from "./lines.js";
+import { exemplarsOf, linesOf, totalOf } from "./lines.js";
 import { nothingYet } from "./notices.js";
 import { sameName, searchField, serviceChoice, tooMany } from "./parts.js";
 import { remember } from "./route.js";
@@ -44,7 +44,7 @@ function card(name, list, rows, from, to, width) {
   const perSecond = first.type === "sum" && first.monotonic;
   const whole = !perSecond && first.type !== "histogram" && list.every((s) => s.points.every((p) => Number.isInteger(p.value)));
   const extra = [countsOf(list, rows), tooMany(rows)];
-  if (lines.length) return chart({ name, title, detail: what(first), extra, lines, unit: first.unit, perSecond, whole, from, to, width, service: current.service });
+  if (lines.length) return chart({ name, title, detail: what(first), extra, lines, unit: first.unit, perSecond, whole, from, to, width, service: current.service, exemplars: first.type === "histogram" ? exemplarsOf(list) : [] });
   const told = first.points.length > 1 ? "Nothing was measured in this time." : "One collection so far; the next makes a line.";
   return h("figure", { class: "chart", "data-metric": name }, h("h3", {}, title), h("p", {}, what(first)), extra, h("p", { class: "still" }, told));
 }

@@ -121,6 +121,7 @@ export function series(otlp) {
         sum: Number(point.sum ?? 0),
         buckets: (point.bucketCounts || []).map(Number),
         bounds: point.explicitBounds || [],
+        exemplars: (point.exemplars || []).map((e) => ({ time: ms(big(e.timeUnixNano)), value: "asInt" in e ? Number(e.asInt) : Number(e.asDouble ?? 0), traceId: e.traceId || "", spanId: e.spanId || "" })),
       });
     }
   }
