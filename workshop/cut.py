@@ -220,6 +220,18 @@ class Course:
         short = sum(self.total(page["page"], True) for page in self.json["pages"])
         return out + [f"| | together | **{full}** | **{short}** |"]
 
+    def clock(self):
+        """When each page begins; the full path has a break before tracing."""
+        out, short, full = ["| 90 minutes | full | |", "| ---: | ---: | --- |"], 0, 0
+        for page in self.json["pages"]:
+            name = page["page"]
+            if name == "section-3-tracing":
+                out.append(f"| | {full // 60}:{full % 60:02} | break, 15 minutes |")
+                full += 15
+            out.append(f"| {short // 60}:{short % 60:02} | {full // 60}:{full % 60:02} | [{page['title']}]({name}.md) |")
+            short, full = short + self.total(name, True), full + self.total(name)
+        return out + [f"| {short // 60}:{short % 60:02} | {full // 60}:{full % 60:02} | the end |"]
+
 
 # ---- one page ----
 
@@ -245,7 +257,7 @@ def made(stages, course, page, kind, what):
         return difference(stages, what)
     if kind == "minutes":
         return course.minutes(what, page)
-    return {"agenda": course.agenda}[what]()
+    return {"agenda": course.agenda, "clock": course.clock}[what]()
 
 
 def cut(stages, course, page, text, draft):

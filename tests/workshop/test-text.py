@@ -174,6 +174,27 @@ def test_no_deprecated_name_outside_its_table():
     complain(wrong)
 
 
+def test_names_of_today_are_those_of_the_conventions():
+    rows = [line.split("\t") for line in read(os.path.join(SRCDIR, "otel/semconv.tsv")).splitlines()[1:]]
+    known = {row[0]: (row[2], row[3]) for row in rows}
+    types = {"string": "string", "integer": "int"}
+    wrong = []
+    for line in PAGES["names"].text[: PAGES["names"].text.index("## In the C")].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("| `"):
+            continue
+        for name in re.findall(r"`([\w.]+\.\w+)`", cells[0]):
+            if known.get(name, ("deprecated",))[0] == "stable":
+                wrong.append(f"{name} is stable, not old")
+        for name in re.findall(r"`([\w.]+\.\w+)`", cells[1]):
+            stability, kind = known.get(name, ("unknown", ""))
+            if stability not in ("stable", "development") or stability == "development" and "not stable" not in line and cells[0] != f"`{name}`":
+                wrong.append(f"{name} is {stability}")
+            if cells[2] in types and not kind.startswith(types[cells[2]]):
+                wrong.append(f"{name} is a {kind}, not a {cells[2]}")
+    complain(wrong)
+
+
 # Where each term is defined, in bold, and so the first chapter that may use it without more ado.
 TERMS = {
     "Observability": "introduction", "telemetry": "introduction", "instrumenting": "introduction", "signal": "introduction",
