@@ -78,6 +78,22 @@ def test_one_at_a_time_and_whoever_leaves_ends_it():
         cupola.until(lambda: guide.post("/api/run/check?step=1.2").status == 200, "the next one's turn")
 
 
+def test_a_check_goes_on_while_host_conf_is_taken_up():
+    with Guide() as guide:
+        guide.answer("check", passes("the first"), "wait", passes("the second"))
+        connection = http.client.HTTPConnection("127.0.0.1", guide.ports["guide"], timeout=cupola.PATIENCE)
+        connection.request("POST", "/api/run/check?step=1.2")
+        answer = connection.getresponse()
+        assert answer.readline()
+        with open(guide.conf, "a") as f:
+            f.write("[resource]\ndeployment.environment.name = dev\n")
+        done = guide.command("reload")
+        assert done.returncode == 0, done.stderr
+        guide.go_on()
+        rest = [json.loads(line) for line in answer.read().splitlines()]
+        assert rest[0]["say"] == "the second" and rest[1]["status"] == 0, rest
+
+
 def test_a_stop_of_the_host_ends_what_runs():
     guide = Guide()
     with guide:
