@@ -5,7 +5,7 @@ every step is typed where the text says so. What cannot be run here says why."""
 
 import re
 
-from pages import CHAPTERS, Page
+from pages import CHAPTERS, OTHERS, Page
 
 import cupola
 from learner import Learner, isolate
@@ -67,6 +67,18 @@ def test_the_course_can_be_followed_to_the_letter():
         for name in CHAPTERS:
             follow_page(learner, name)
             print(f"# {name}: followed")
+
+
+def test_commands_that_are_named_exist():
+    named = set()
+    for name in CHAPTERS + OTHERS:
+        for text in re.findall(r"`(cupola [^`]*)`", Page(name).text):
+            named |= set(re.findall(r"^cupola (workshop [a-z][a-z-]*|[a-z][a-z-]*)", text))
+    named.discard("workshop")
+    assert {"workshop check", "workshop hint", "workshop undo", "reload", "check"} <= named, named
+    for command in sorted(named):
+        done = cupola.run(*command.split(), "--help")
+        assert done.returncode == 0 and len(done.stdout) > 40, f"cupola {command}: {done.stderr}"
 
 
 def test_the_demo_of_the_instructor_works():
