@@ -88,8 +88,7 @@ function drawHistogram(list, range) {
   const write = (v) => formatter(unit, false, v)(v);
   return [
     q && h("p", { class: "quantiles" }, Object.entries(q).map(([p, v]) => h("span", { "data-quantile": p }, h("i", {}, p), h("b", { class: "number" }, write(v)))), h("span", {}, h("i", {}, "measured"), h("b", { class: "number" }, number(all.total.reduce((a, b) => a + b, 0))))),
-    chart({ title: "percentiles", detail: `${unitWord(unit) || "values"}, from the buckets: right to the width of a bucket`, lines: quantileLines(all, colour).filter((l) => l.points.some((p) => p[1] !== null)), unit, exemplars, ...range }),
-    exemplars.length > 0 && h("p", { class: "count" }, `${number(exemplars.length)} measurements know the trace that they were made in: the hollow dots. A click opens it.`),
+    chart({ title: "percentiles", detail: `${unitWord(unit) || "values"}, from the buckets: right to the width of a bucket${exemplars.length ? "; a hollow dot is one measurement, a click opens its trace" : ""}`, lines: quantileLines(all, colour).filter((l) => l.points.some((p) => p[1] !== null)), unit, exemplars, ...range }),
     h("figure", { class: "chart" }, h("h3", {}, "buckets over time"), h("p", {}, "the darker, the more measurements fell into the bucket"), heatmap(all, { unit, colour, ...range })),
     h("figure", { class: "chart" }, h("h3", {}, "buckets"), h("p", {}, "what fell into each of them in this time"), buckets(all, unit, colour)),
     all.others > 0 && h("p", { class: "count" }, `${number(all.others)} series have other bounds and are not in this picture.`),
