@@ -87,7 +87,7 @@ def test_from_nothing_to_an_application_and_back():
         again = learner.session(cwd=learner.path("gateway"))
         again.expect("The guide: " + re.escape(guide))  # the same address as before
         assert learner.ok("stop") == ""
-        again.expect("The host has ended")
+        again.expect("The host was stopped")
         assert again.process.wait(30) == 0
         assert "nothing runs" in learner.ok("stop")
 
@@ -265,9 +265,15 @@ def test_a_compile_error_is_said_with_file_and_line():
         assert "does not compile, so what is checked is the version before" in out.stdout.splitlines()[0], out
         assert f"app.c:{found.group(1)}" in out.stdout.splitlines()[1]
 
-        learner.write(APP, good.replace(b"get_iss_coordinates(iss", b"get_my_coordinates(iss", 1))  # found by linker, or host
-        session.expect("get_my_coordinates")
-        assert get(learner, ISS, PLACE).status == 200
+        mark = session.mark()
+        learner.write(APP, good.replace(b"if (problem)", b"if (nobody_has_this(problem))", 1))
+        session.expect(r"^  iss-distance-service/app\.c:\d+: implicit declaration of function 'nobody_has_this'", mark)
+        mark = session.mark()
+        learner.write(APP, b"int nobody_has_this(const char *);\n" + good.replace(b"if (problem)", b"if (nobody_has_this(problem))", 1))
+        session.expect(ISS + ": built, and refused by the host; the version before goes on serving", mark)
+        session.expect(r"^  iss-distance-service/iss-distance-service\.so: .*nobody_has_this", mark)
+        assert get(learner, ISS, PLACE).status == 200 and learner.progress()["build"]["refused"]
+        assert "was refused by the host" in learner.run("check").stdout.splitlines()[0]
         mark = session.mark()
         learner.write(APP, good)
         session.expect(ISS + r": built and reloaded", mark)
@@ -290,7 +296,7 @@ def test_host_conf_is_taken_up_or_its_mistake_told():
         mark = session.mark()
         learner.write("host.conf", conf.replace("logs = none", "logs = otpl", 1))
         session.expect(r"host\.conf: has a mistake; what was before stays in force", mark)
-        session.expect(r"^  .*host\.conf:\d+: .*otpl", mark)
+        session.expect(r"^  host\.conf:\d+: .*otpl", mark)
         assert get(learner, ISS, PLACE).status == 200
         assert not any("by hand" in line for line in session.lines)
         session.interrupt()

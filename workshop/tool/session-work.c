@@ -65,9 +65,7 @@ on_checked(struct job *job, void *arg)
 	struct session *session = arg;
 
 	session->checking = false;
-	fputs(job->text[0], stdout);
-	fputs(job->text[1], stdout);
-	fflush(stdout);
+	say_text(job->text[0]);
 }
 
 void
@@ -129,7 +127,10 @@ on_reloaded(struct job *job, void *arg)
 		       unit->name, seconds, generation);
 		session_check_soon(session);
 	} else {
-		refused.text = job_sentence(job);
+		char *why = job_sentence(job);
+
+		refused.text = tool_near(session->tool, why);
+		free(why);
 		say_in(RED,
 		       "%s: built, and refused by the host; the version before goes on serving",
 		       unit->name);
@@ -241,6 +242,7 @@ static void
 on_conf_checked(struct job *job, void *arg)
 {
 	struct session *session = arg;
+	char *text;
 
 	if (job->status == 0) {
 		run_cupola(session, "reload", NULL, on_conf_reloaded);
@@ -248,10 +250,12 @@ on_conf_checked(struct job *job, void *arg)
 	}
 	end_conf(session);
 	say_in(RED, "host.conf: has a mistake; what was before stays in force");
-	for (const char *line = job->text[1]; *line;
+	text = tool_near(session->tool, job->text[1]);
+	for (const char *line = text; *line;
 	     line += strcspn(line, "\n"), line += *line == '\n')
 		if (strncmp(line, "cupola ", 7) != 0)
 			say("  %.*s", (int)strcspn(line, "\n"), line);
+	free(text);
 }
 
 void

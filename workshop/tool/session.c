@@ -322,6 +322,16 @@ add_units(struct session *session, const json_t *status)
 		}
 }
 
+static void
+say_ended(const struct session *session)
+{
+	if (session->result == 0)
+		say("The host was stopped.");
+	else
+		say_in(RED, "The host has ended; its last words are in %s/.workshop/log.",
+		       session->tool->dir);
+}
+
 int
 session_run(struct session *session, const json_t *status)
 {
@@ -345,8 +355,7 @@ session_run(struct session *session, const json_t *status)
 		wait_for_something(session, signals, keys);
 		take_jobs(session);
 		if (hosting_has_ended(&session->hosting, &session->result)) {
-			say("The host has ended; its last words are in %s/.workshop/log.",
-			    session->tool->dir);
+			say_ended(session);
 			break;
 		}
 	}

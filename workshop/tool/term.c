@@ -76,6 +76,14 @@ say_in(enum colour c, const char *fmt, ...)
 }
 
 void
+say_text(const char *text)
+{
+	clear_for_now();
+	fputs(text, stdout);
+	fflush(stdout);
+}
+
+void
 say_for_now(const char *fmt, ...)
 {
 	va_list ap;

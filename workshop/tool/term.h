@@ -21,6 +21,8 @@ void say(const char *fmt, ...);
 /* The same in a colour. */
 OTEL_PRINTF(2, 3)
 void say_in(enum colour c, const char *fmt, ...);
+/* Several lines, as they are. */
+void say_text(const char *text);
 /* A line that the next one takes the place of, on a terminal; elsewhere nothing. */
 OTEL_PRINTF(1, 2)
 void say_for_now(const char *fmt, ...);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "memory.h"
 
@@ -26,4 +27,20 @@ char *
 tool_conf(const struct tool *tool)
 {
 	return xasprintf("%s/host.conf", tool->dir);
+}
+
+char *
+tool_near(const struct tool *tool, const char *text)
+{
+	char *out = xstrdup(text), *from = out, *to = out;
+	size_t len = strlen(tool->dir);
+
+	while (*from) {
+		if (!strncmp(from, tool->dir, len) && from[len] == '/')
+			from += len + 1;
+		else
+			*to++ = *from++;
+	}
+	*to = '\0';
+	return out;
 }

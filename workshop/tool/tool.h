@@ -41,6 +41,8 @@ struct command {
 /* Prints "cupola workshop COMMAND: ..." and returns EXIT_FAILURE. */
 OTEL_PRINTF(2, 3)
 int tool_fail(const struct tool *tool, const char *fmt, ...);
+/* The text with paths of the working copy as they are in it. Owned. */
+char *tool_near(const struct tool *tool, const char *text);
 /* DIR/host.conf. Owned. */
 char *tool_conf(const struct tool *tool);
 
