@@ -30,7 +30,7 @@ struct station {
 	struct forward *forward; /* NULL: nothing is passed on */
 	struct receiver *receiver;
 	struct files *files;
-	struct check_runs checks;
+	struct checks checks;
 };
 
 static void
@@ -75,6 +75,9 @@ station_start(const struct svc_host *host, void **self, struct otel_error *err)
 	                 &station->receiver);
 	if (r < 0)
 		goto fail;
+	station->checks = (struct checks){ .store = station->store,
+		                           .arrived = station->arrived,
+		                           .receiver = station->receiver };
 	*self = station;
 	return 0;
 fail:
@@ -110,8 +113,7 @@ page(struct station *station, struct svc_request *req)
 	if (!strcmp(path, "/api/clear"))
 		return clear(station, req);
 	if (!strcmp(path, "/api/check"))
-		return check_handle(&station->checks, req, station->store,
-		                    station->arrived);
+		return check_handle(&station->checks, req);
 	if (!strncmp(path, "/api/", 5) && strcmp(req->method, "GET") != 0 &&
 	    strcmp(req->method, "HEAD") != 0) {
 		svc_reply_header(req, "Allow", "GET, HEAD");

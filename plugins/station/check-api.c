@@ -18,15 +18,17 @@
 #include "origin.h"
 #include "query.h"
 
-#define REST_MS  5 /* at least, so that a burst of requests is looked at as one */
-#define REST_FOR 3 /* times as long as the evaluation took */
+#define REST_MS 5 /* at least, so that a burst of requests is looked at as one */
+#define REFUSED_NS \
+	UINT64_C(60000000000) /* before the check began: when its requests were made */
+#define REST_FOR 3            /* times as long as the evaluation took */
 
 struct run {
 	struct svc_request *req;
-	const struct store *store;
-	struct svc_event *arrived;
+	const struct checks *in;
 	struct check_judge judge;
 	uint64_t begun_ns;
+	char refused[480];
 };
 
 static uint64_t
@@ -59,10 +61,10 @@ rest(const struct run *run, uint64_t seq, uint64_t took_ns, uint64_t deadline_ns
 	int r = svc_sleep(host, pause);
 
 	now = monotonic_ns();
-	if (r < 0 || store_seq(run->store) != seq || now >= deadline_ns)
+	if (r < 0 || store_seq(run->in->store) != seq || now >= deadline_ns)
 		return r;
 	left = (int64_t)((deadline_ns - now) / 1000000u) + 1;
-	r = svc_event_wait(host, run->arrived, ms >= 0 && ms < left ? ms : (int)left);
+	r = svc_event_wait(host, run->in->arrived, ms >= 0 && ms < left ? ms : (int)left);
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
@@ -73,7 +75,7 @@ judge_until_decided(struct run *run)
 	int r, ms;
 
 	for (;;) {
-		uint64_t seq = store_seq(run->store), now = monotonic_ns();
+		uint64_t seq = store_seq(run->in->store), now = monotonic_ns();
 
 		run->judge.look.slice_ns = now;
 		r = check_judge_evaluate(&run->judge, now);
@@ -153,7 +155,8 @@ run_begin(struct run *run, const struct check_file *file, uint64_t until_unix_ns
 	int r;
 
 	run->begun_ns = monotonic_ns();
-	r = check_judge_init(&run->judge, file, run->store, run->begun_ns, until_unix_ns);
+	r = check_judge_init(&run->judge, file, run->in->store, run->begun_ns,
+	                     until_unix_ns);
 	run->judge.look.yield = let_others_run;
 	run->judge.look.arg = run;
 	run->judge.look.clock_ns = monotonic_ns;
@@ -175,6 +178,17 @@ run_end(struct run *run, int r, struct buf *buf)
 	return r == -ECANCELED ? 0 : r;
 }
 
+/* What somebody sent shortly before, or since, and the receiver did not take. */
+static void
+note_refusal(struct run *run)
+{
+	uint64_t ago = monotonic_ns() - run->begun_ns + REFUSED_NS;
+
+	if (receiver_refusal(run->in->receiver, station_now() - ago, run->refused,
+	                     sizeof run->refused))
+		run->judge.refused = run->refused;
+}
+
 static int
 judge(struct run *run, const struct check_file *file)
 {
@@ -187,6 +201,7 @@ judge(struct run *run, const struct check_file *file)
 	              file->until_unix_ns ? file->until_unix_ns : station_now());
 	if (r == 0)
 		r = judge_until_decided(run);
+	note_refusal(run);
 	if (r == 0)
 		r = write_results(run, &buf);
 	return run_end(run, r, &buf);
@@ -206,10 +221,10 @@ begin(struct run *run, const struct check_file *file)
 	if (r < 0)
 		return r;
 	r = run_begin(run, file, began_unix_ns);
-	run->judge.look.since = store_seq(run->store);
+	run->judge.look.since = store_seq(run->in->store);
 	deadline_ns = run->begun_ns + (uint64_t)file->within_ns;
 	while (r == 0 && !svc_query(run->req, "fresh")) {
-		uint64_t seq = store_seq(run->store), now = monotonic_ns();
+		uint64_t seq = store_seq(run->in->store), now = monotonic_ns();
 
 		run->judge.look.slice_ns = now;
 		r = check_series_update(&run->judge.look);
@@ -218,7 +233,7 @@ begin(struct run *run, const struct check_file *file)
 			break;
 		r = rest(run, seq, monotonic_ns() - now, deadline_ns, 1000);
 	}
-	buf_printf(&buf, "{\"since\":%" PRIu64 "}", store_seq(run->store));
+	buf_printf(&buf, "{\"since\":%" PRIu64 "}", store_seq(run->in->store));
 	return run_end(run, r, &buf);
 }
 
@@ -231,29 +246,27 @@ reply_mistakes(struct svc_request *req, json_t *mistakes)
 }
 
 static int
-run_file(struct check_runs *runs, struct svc_request *req, const struct store *store,
-         struct svc_event *arrived, const struct check_file *file)
+run_file(struct checks *checks, struct svc_request *req, const struct check_file *file)
 {
-	struct run run = { .req = req, .store = store, .arrived = arrived };
+	struct run run = { .req = req, .in = checks };
 	int r;
 
-	if (file->since > store_seq(store))
+	if (file->since > store_seq(checks->store))
 		return svc_reply_text(
 			req, 409,
 			"nothing of that number has arrived: the station was started anew meanwhile\n");
-	if (runs->n == CHECK_MAX_RUNNING) {
+	if (checks->n_running == CHECK_MAX_RUNNING) {
 		svc_reply_header(req, "Retry-After", "5");
 		return svc_reply_text(req, 503, "too many checks run at once\n");
 	}
-	runs->n++;
+	checks->n_running++;
 	r = svc_query(req, "begin") ? begin(&run, file) : judge(&run, file);
-	runs->n--;
+	checks->n_running--;
 	return r;
 }
 
 int
-check_handle(struct check_runs *runs, struct svc_request *req, const struct store *store,
-             struct svc_event *arrived)
+check_handle(struct checks *checks, struct svc_request *req)
 {
 	struct check_file *file = NULL;
 	json_t *mistakes = NULL;
@@ -273,7 +286,7 @@ check_handle(struct check_runs *runs, struct svc_request *req, const struct stor
 		return reply_mistakes(req, mistakes);
 	if (r < 0)
 		return svc_reply_text(req, 503, "the station is out of memory\n");
-	r = run_file(runs, req, store, arrived, file);
+	r = run_file(checks, req, file);
 	check_file_free(file);
 	return r;
 }

@@ -5,18 +5,21 @@
 #ifndef STATION_CHECK_API_H
 #define STATION_CHECK_API_H
 
+#include "receive.h"
 #include "store.h"
 #include <cupola/service.h>
 
 #define CHECK_MAX_RUNNING 8
 
-/* How many checks run; zeroed at first. */
-struct check_runs {
-	unsigned n;
+/* What checks are made over; all borrowed. */
+struct checks {
+	const struct store *store;
+	struct svc_event *arrived;       /* set when something has */
+	const struct receiver *receiver; /* says what was refused */
+	unsigned n_running;
 };
 
 /* Answers when every assertion is decided, at the latest when the file's `within` is over. [fiber] */
-int check_handle(struct check_runs *runs, struct svc_request *req,
-                 const struct store *store, struct svc_event *arrived);
+int check_handle(struct checks *checks, struct svc_request *req);
 
 #endif

@@ -742,7 +742,10 @@ expand(struct check_reader *reader, const struct check_at *at, json_t *json,
 		json_object_foreach(json, key, value)
 		{
 			struct check_at member = { at, key, 0 };
-			json_t *new = expand(reader, &member, value, set);
+			/* Hints are code, and handed back as they are. */
+			bool plain = !strcmp(key, "hints") && at->up && !at->up->up;
+			json_t *new = plain ? json_incref(value)
+			                    : expand(reader, &member, value, set);
 
 			/* A mistake was told; go on for the others, with anything. */
 			if (json_object_set_new(copy, key, new ? new : json_null()) < 0)

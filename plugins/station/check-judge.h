@@ -47,6 +47,8 @@ struct check_judge {
 	struct check_state *states; /* one for each assertion; owned */
 	uint64_t begun_unix_ns;     /* when the requests were over */
 	bool any_report;            /* some metric was reported since */
+	const char *
+		refused; /* what the receiver did not take meanwhile; borrowed, or NULL */
 };
 
 /* `look` is to be given its yield by the caller. 0 or -ENOMEM. */

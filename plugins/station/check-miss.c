@@ -288,6 +288,14 @@ write_heard(const struct heard *heard, struct buf *buf)
 	}
 }
 
+/* It may have been sent, and not been taken. */
+static void
+write_refusal(const struct search *s, struct buf *buf)
+{
+	if (s->judge->refused)
+		buf_printf(buf, "; the station refused %s", s->judge->refused);
+}
+
 /* Nothing is near because nothing is there: who did send, and what. */
 static void
 write_silence(struct search *s, struct buf *buf)
@@ -299,6 +307,7 @@ write_silence(struct search *s, struct buf *buf)
 
 	if (!s->n_heard) {
 		buf_printf(buf, "nothing at all has arrived%s, from any service", since);
+		write_refusal(s, buf);
 		return;
 	}
 	for (size_t i = 0; s->service && i < s->n_heard; i++)
@@ -306,6 +315,7 @@ write_silence(struct search *s, struct buf *buf)
 			buf_printf(buf, "`%s` sent no %s%s; it sent ", s->service, what,
 			           since);
 			write_heard(&s->heard[i], buf);
+			write_refusal(s, buf);
 			return;
 		}
 	if (s->service)
@@ -320,6 +330,7 @@ write_silence(struct search *s, struct buf *buf)
 		           *s->heard[i].service ? "`" : "");
 		write_heard(&s->heard[i], buf);
 	}
+	write_refusal(s, buf);
 }
 
 /* Whether the service has sent anything of the signal that is looked at. */

@@ -63,6 +63,21 @@ mistakes_note(struct mistakes *mistakes, struct svc_request *req, bool is_taken,
 	*place = new;
 }
 
+const struct mistake *
+mistakes_newest(const struct mistakes *mistakes, uint64_t since_unix_ns)
+{
+	const struct mistake *newest = NULL;
+
+	for (size_t i = 0; i < MISTAKES_KEPT; i++) {
+		const struct mistake *m = &mistakes->list[i];
+
+		if (m->count && !m->is_taken && m->unix_ns >= since_unix_ns &&
+		    (!newest || m->unix_ns > newest->unix_ns))
+			newest = m;
+	}
+	return newest;
+}
+
 void
 mistakes_write(const struct mistakes *mistakes, struct buf *buf)
 {

@@ -30,6 +30,8 @@ struct mistakes {
 
 void mistakes_note(struct mistakes *mistakes, struct svc_request *req, bool is_taken,
                    const char *text);
+/* The newest that was refused since; NULL: none was. Borrowed until the next is noted. */
+const struct mistake *mistakes_newest(const struct mistakes *mistakes, uint64_t since_unix_ns);
 /* Appends [{"timeUnixNano","count","taken","where","userAgent","text"}], the newest first. */
 void mistakes_write(const struct mistakes *mistakes, struct buf *buf);
 

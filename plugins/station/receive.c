@@ -477,6 +477,18 @@ receiver_refuse(struct receiver *receiver, struct svc_request *req)
 		"The station's page is on another one, 5050 unless it was changed.\n");
 }
 
+bool
+receiver_refusal(const struct receiver *receiver, uint64_t since_unix_ns, char *out,
+                 size_t size)
+{
+	const struct mistake *mistake =
+		mistakes_newest(&receiver->mistakes, since_unix_ns);
+
+	if (mistake)
+		snprintf(out, size, "%s: %s", mistake->where, mistake->text);
+	return mistake != NULL;
+}
+
 void
 receiver_write(const struct receiver *receiver, struct buf *buf)
 {

@@ -29,6 +29,9 @@ int receiver_handle(struct receiver *receiver, struct svc_request *req);
 /* Notes a request that is none of OTLP's, sent to a port of OTLP's, and answers what to do instead. */
 int receiver_refuse(struct receiver *receiver, struct svc_request *req);
 
+/* Writes "POST /v1/traces: why", of the newest request that was refused since; false when none was. */
+bool receiver_refusal(const struct receiver *receiver, uint64_t since_unix_ns, char *out,
+                      size_t size);
 /* Appends {"reachedBy":[..],"signals":[..],"errors":[..]}: by which host:port, what came in which way, the last mistakes. */
 void receiver_write(const struct receiver *receiver, struct buf *buf);
 

@@ -366,6 +366,9 @@ def test_who_may_ask_the_station_and_how():
         assert (answer["passed"], answer["failed"]) == (0, 1) and 0.1 <= answer["seconds"] < 5
         result = answer["results"][0]
         assert set(result) == {"id", "say", "result", "miss", "hints"} and "nothing" in result["miss"]
+        cupola.request(host.ports["otlp"], "/v1/traces", "POST", "{", {"Content-Type": "application/json"})
+        answer = post(host, file_of({"id": "a", "select": {"signal": "spans", "service": "me"}}, within="1ms")).json()
+        assert "; the station refused POST /v1/traces: not JSON: " in answer["results"][0]["miss"], answer
 
 
 def test_only_so_many_checks_run_at_once_and_a_client_that_leaves_frees_its_place():

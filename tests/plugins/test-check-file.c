@@ -283,8 +283,10 @@ START_TEST(variables)
 		read_file(
 			"{'set':{'n':3,'word':'get'},'expect':[{'id':'x','select':{'signal':'spans',"
 			"'name':'${word} ${n}','attributes':{'n':'${n}'}},'count':1,"
-			"'say':'$$5 for ${n}'}]}"),
+			"'say':'$$5 for ${n}','hints':['${x} $$']}]}"),
 		"");
+	ck_assert_str_eq(json_string_value(json_array_get(file->assertions[0].hints, 0)),
+	                 "${x} $$");
 	ck_assert_str_eq(file->assertions[0].say, "$5 for 3");
 	ck_assert_int_eq(check_judge_init(&judge_of, file, store, 0, 0), 0);
 	ck_assert_int_eq(evaluate(0), CHECK_HOLDING);

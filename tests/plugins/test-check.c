@@ -378,6 +378,22 @@ START_TEST(who_did_send_is_said)
 }
 END_TEST
 
+START_TEST(what_was_refused_is_said)
+{
+	struct buf miss = { 0 };
+
+	begin(SELECT(SPANS));
+	ck_assert_int_eq(evaluate(0), CHECK_FAILING);
+	judge_of.refused = "POST /: it is not OTLP";
+	ck_assert_int_eq(check_miss_write(&judge_of, 0, &miss), 0);
+	ck_assert_str_eq(miss.data,
+	                 "nothing at all has arrived, from any service; the station "
+	                 "refused POST /: it is not OTLP");
+	buf_fini(&miss);
+	end();
+}
+END_TEST
+
 /* ---- logs ---- */
 
 START_TEST(fields_of_logs)
@@ -927,6 +943,7 @@ main(void)
 	tcase_add_test(tcase, each_says_how_many_are_wrong);
 	tcase_add_test(tcase, sets_of_values);
 	tcase_add_test(tcase, who_did_send_is_said);
+	tcase_add_test(tcase, what_was_refused_is_said);
 	tcase_add_test(tcase, fields_of_logs);
 	tcase_add_test(tcase, a_resource_is_the_newest);
 	tcase_add_test(tcase, instances_of_a_service_are_told_apart);
