@@ -34,7 +34,9 @@ function detail(record) {
     "div",
     { class: "detail", onclick: (event) => event.stopPropagation() },
     /\.(crashed|stalled)$/.test(record.event) && crashCard({ ...record, word: record.event.split(".").pop() }),
+    h("h3", {}, "Attributes"),
     attributeTable(record.attributes, record.types),
+    h("h3", {}, "Record"),
     attributeTable({
       time: exactTime(record.time),
       severity: `${record.severityText} (${record.severity})`,
