@@ -168,7 +168,8 @@ SVC_PLUGIN = {
 	SVC_ABI,
 	.name = "guide",
 	.version = PACKAGE_VERSION,
-	.flags = SVC_STATEFUL, /* the check that runs, while a learner's host.conf is taken up */
+	.flags =
+		SVC_STATEFUL, /* the check that runs, while a learner's host.conf is taken up */
 	.keys = keys,
 	.start = guide_start,
 	.handle = guide_handle,

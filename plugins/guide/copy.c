@@ -97,9 +97,9 @@ sum_of_files(const char *dir)
 static void
 keep(struct copy *copy, json_t *progress, const char *problem)
 {
-	json_t *json = json_pack("{s:s?, s:o?, s:s?, s:b}", "copy",
+	json_t *json = json_pack("{s:s?, s:o?, s:s?}", "copy",
 	                         *copy->dir ? copy->dir : NULL, "progress", progress,
-	                         "problem", problem, "busy", copy->acting);
+	                         "problem", problem);
 	char *state = json ? json_dumps(json, JSON_COMPACT) : NULL;
 
 	json_decref(json);
@@ -175,8 +175,7 @@ look(struct copy *copy)
 		copy->asked_ms = 0; /* the page that asked has gone: the next one asks */
 }
 
-static const char nothing[] =
-	"{\"copy\":null,\"progress\":null,\"problem\":null,\"busy\":false}";
+static const char nothing[] = "{\"copy\":null,\"progress\":null,\"problem\":null}";
 
 int
 copy_progress(struct copy *copy, struct svc_request *req)
@@ -361,10 +360,8 @@ copy_run(struct copy *copy, struct svc_request *req, const char *name)
 		              "something is running already; wait until it is done");
 	if (r < 0)
 		return refuse(req, 500, err.message);
-	copy->asked_ms =
-		0; /* pages see soon that it is busy, and afterwards what came of it */
 	r = stream(req, run);
 	run_leave(run);
-	copy->asked_ms = 0;
+	copy->asked_ms = 0; /* pages see soon what came of it */
 	return r;
 }

@@ -20,7 +20,7 @@ OTEL_MUST_USE int copy_new(const struct svc_host *host, const struct course *cou
                            const char *program, const char *dir, struct copy **out);
 void copy_free(struct copy *copy); /* NULL is fine */
 
-/* GET /api/progress: {"copy": folder or null, "progress": {...} or null, "problem": text or null, "busy": bool}. */
+/* GET /api/progress: {"copy": folder or null, "progress": {...} or null, "problem": text or null}. */
 int copy_progress(struct copy *copy, struct svc_request *req);
 /* GET /api/events: the same as server-sent events, at each change. */
 int copy_events(struct copy *copy, struct svc_request *req);

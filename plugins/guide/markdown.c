@@ -14,23 +14,15 @@
 #include <string.h>
 #include <strings.h>
 
+#include "markdown-nodes.h"
 #include "tint.h"
 
 #define OPTIONS CMARK_OPT_VALIDATE_UTF8
 
-struct page {
-	const struct markdown_env *env;
-	struct markdown *out;
-	char *note; /* the comment before this block: "code: host.conf step 1.1"; NULL */
-	bool has_picture; /* the one under the title was there */
-	bool failed;      /* no memory */
-};
-
 /* ---- text of nodes ---- */
 
-/* The plain text below a node, as an owned string; NULL without memory. */
-static char *
-plain_text(cmark_node *node)
+char *
+markdown_plain_text(cmark_node *node)
 {
 	char *text = NULL;
 	size_t len;
@@ -92,12 +84,9 @@ markdown_anchor(const char *text)
 
 /* ---- nodes of our own ---- */
 
-/*
- * Puts a custom block in a node's place: `enter`, then the node's children when `keep`, then `exit`. Takes
- * both texts; NULL is no memory.
- */
-static void
-become(struct page *page, cmark_node *node, char *enter, char *exit, bool keep)
+void
+markdown_become(struct markdown_page *page, cmark_node *node, char *enter, char *exit,
+                bool keep)
 {
 	cmark_node *custom = cmark_node_new(CMARK_NODE_CUSTOM_BLOCK), *child;
 
@@ -157,7 +146,7 @@ anchor_unique(const struct markdown *out, char *anchor)
 
 /* Takes `text`; NULL without memory. */
 static struct markdown_heading *
-heading_add(struct page *page, int level, char *text)
+heading_add(struct markdown_page *page, int level, char *text)
 {
 	struct markdown *out = page->out;
 	char *anchor = text ? anchor_unique(out, markdown_anchor(text)) : NULL;
@@ -183,10 +172,11 @@ heading_add(struct page *page, int level, char *text)
 }
 
 static void
-do_heading(struct page *page, cmark_node *node)
+do_heading(struct markdown_page *page, cmark_node *node)
 {
 	int level = cmark_node_get_heading_level(node);
-	struct markdown_heading *heading = heading_add(page, level, plain_text(node));
+	struct markdown_heading *heading = heading_add(page, level,
+	                                               markdown_plain_text(node));
 	char *enter = NULL, *leave = NULL;
 	size_t len;
 	FILE *out;
@@ -214,7 +204,7 @@ do_heading(struct page *page, cmark_node *node)
 		        level);
 		fclose(out);
 	}
-	become(page, node, enter, leave, true);
+	markdown_become(page, node, enter, leave, true);
 }
 
 /* ---- code ---- */
@@ -253,7 +243,7 @@ code_caption(FILE *out, const char *note)
 }
 
 static void
-do_code(struct page *page, cmark_node *node)
+do_code(struct markdown_page *page, cmark_node *node)
 {
 	const char *text = cmark_node_get_literal(node),
 		   *info = cmark_node_get_fence_info(node);
@@ -273,142 +263,7 @@ do_code(struct page *page, cmark_node *node)
 		fputs("</code></pre></figure>\n", out);
 		fclose(out);
 	}
-	become(page, node, html, strdup(""), false);
-}
-
-/* ---- links and pictures ---- */
-
-static bool
-has_scheme(const char *url)
-{
-	size_t n = strspn(
-		url, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
-
-	return n && url[n] == ':';
-}
-
-/* A link that leads nowhere from here becomes its text, with the place in the source tree beside it. */
-static void
-unlink_keeping_text(cmark_node *node, const char *url)
-{
-	cmark_node *custom = cmark_node_new(CMARK_NODE_CUSTOM_INLINE), *child;
-	char *enter = NULL;
-	size_t len;
-	FILE *out = open_memstream(&enter, &len);
-
-	if (out) {
-		while (!strncmp(url, "../", 3))
-			url += 3;
-		fputs("<span class=\"elsewhere\" title=\"in the source tree: ", out);
-		html_escape(out, url, strlen(url));
-		fputs("\">", out);
-		fclose(out);
-		cmark_node_set_on_enter(custom, enter);
-		cmark_node_set_on_exit(custom, "</span>");
-	}
-	free(enter);
-	while ((child = cmark_node_first_child(node)))
-		cmark_node_append_child(custom, child);
-	cmark_node_replace(node, custom);
-	cmark_node_free(node);
-}
-
-/* "section-1-logging.md#look" -> "/section-1-logging#look"; addresses and anchors stay as they are. */
-static void
-do_link(struct page *page, cmark_node *node)
-{
-	const char *url = cmark_node_get_url(node), *dot, *there;
-	char target[1024];
-
-	if (!*url || *url == '#' || has_scheme(url))
-		return;
-	dot = strstr(url, ".md");
-	there = dot && (!dot[3] || dot[3] == '#')
-	                ? page->env->page(page->env->arg, url, (size_t)(dot - url))
-	                : NULL;
-	if (there && (size_t)snprintf(target, sizeof target, "%s%s", there, dot + 3) <
-	                     sizeof target)
-		cmark_node_set_url(node, target);
-	else
-		unlink_keeping_text(node, url);
-}
-
-/* Pictures stand beside the text, in pictures/; those from elsewhere are not shown: the page asks its own server only. */
-static void
-picture_open(FILE *out, cmark_node *image, const char *alt)
-{
-	const char *url = cmark_node_get_url(image);
-	bool ours = !strncmp(url, "pictures/", 9) && !strstr(url, "..");
-
-	fputs("<img", out);
-	if (ours) {
-		fputs(" src=\"/", out);
-		html_escape(out, url, strlen(url));
-		fputc('"', out);
-	}
-	fputs(" alt=\"", out);
-	html_escape(out, alt, strlen(alt));
-	fputs("\">", out);
-}
-
-/* The picture that a paragraph is, when it is nothing else. */
-static cmark_node *
-only_picture(cmark_node *paragraph)
-{
-	cmark_node *child = cmark_node_first_child(paragraph);
-
-	return child && !cmark_node_next(child) &&
-	                       cmark_node_get_type(child) == CMARK_NODE_IMAGE
-	               ? child
-	               : NULL;
-}
-
-/* A picture of its own becomes a figure; the one under the title has no caption, for the title is one. */
-static void
-do_figure(struct page *page, cmark_node *paragraph, cmark_node *image)
-{
-	char *alt = plain_text(image), *html = NULL;
-	bool first = !page->has_picture && page->out->n_headings == 1 && !page->out->lead;
-	size_t len;
-	FILE *out = open_memstream(&html, &len);
-
-	page->has_picture = true;
-	if (out && alt) {
-		fprintf(out, "<figure class=\"%s\">", first ? "title" : "picture");
-		picture_open(out, image, alt);
-		if (!first) {
-			fputs("<figcaption aria-hidden=\"true\">", out);
-			html_escape(out, alt, strlen(alt));
-			fputs("</figcaption>", out);
-		}
-		fputs("</figure>\n", out);
-	}
-	if (out)
-		fclose(out);
-	free(alt);
-	become(page, paragraph, html, strdup(""), false);
-}
-
-static void
-do_image(struct page *page, cmark_node *image)
-{
-	cmark_node *custom = cmark_node_new(CMARK_NODE_CUSTOM_INLINE);
-	char *alt = plain_text(image), *html = NULL;
-	size_t len;
-	FILE *out = open_memstream(&html, &len);
-
-	if (out && alt)
-		picture_open(out, image, alt);
-	if (out)
-		fclose(out);
-	if (html && alt)
-		cmark_node_set_on_enter(custom, html);
-	else
-		page->failed = true;
-	free(alt);
-	free(html);
-	cmark_node_replace(image, custom);
-	cmark_node_free(image);
+	markdown_become(page, node, html, strdup(""), false);
 }
 
 /* ---- paragraphs ---- */
@@ -430,18 +285,18 @@ minutes_of(const char *text)
 }
 
 static void
-do_paragraph(struct page *page, cmark_node *node)
+do_paragraph(struct markdown_page *page, cmark_node *node)
 {
 	struct markdown *out = page->out;
-	cmark_node *image = only_picture(node);
+	cmark_node *image = markdown_only_picture(node);
 	char *text;
 	int minutes;
 
 	if (image) {
-		do_figure(page, node, image);
+		markdown_figure(page, node, image);
 		return;
 	}
-	text = plain_text(node);
+	text = markdown_plain_text(node);
 	if (!text) {
 		page->failed = true;
 		return;
@@ -453,8 +308,8 @@ do_paragraph(struct page *page, cmark_node *node)
 			out->on_path = strstr(text, "90-minute path") ||
 			               strstr(text, "●");
 		}
-		become(page, node, strdup("<p class=\"minutes\">"), strdup("</p>\n"),
-		       true);
+		markdown_become(page, node, strdup("<p class=\"minutes\">"),
+		                strdup("</p>\n"), true);
 	} else if (!out->lead &&
 	           cmark_node_get_type(cmark_node_parent(node)) == CMARK_NODE_DOCUMENT) {
 		out->lead = text;
@@ -467,7 +322,7 @@ do_paragraph(struct page *page, cmark_node *node)
 
 /* Keeps the comment for the block that follows; other HTML goes. */
 static void
-do_html(struct page *page, cmark_node *node)
+do_html(struct markdown_page *page, cmark_node *node)
 {
 	const char *text = cmark_node_get_literal(node), *end;
 
@@ -480,7 +335,7 @@ do_html(struct page *page, cmark_node *node)
 }
 
 static void
-do_block(struct page *page, cmark_node *node)
+do_block(struct markdown_page *page, cmark_node *node)
 {
 	cmark_node_type type = cmark_node_get_type(node);
 	char *note = page->note;
@@ -541,7 +396,7 @@ nodes_of(cmark_node *root, bool blocks, size_t *n)
 
 /* Inline nodes first: a paragraph or heading that is replaced takes its children along. */
 static void
-change(struct page *page, cmark_node *root)
+change(struct markdown_page *page, cmark_node *root)
 {
 	size_t n;
 	cmark_node **nodes = nodes_of(root, false, &n);
@@ -550,10 +405,10 @@ change(struct page *page, cmark_node *root)
 		cmark_node_type type = cmark_node_get_type(nodes[i]);
 
 		if (type == CMARK_NODE_LINK)
-			do_link(page, nodes[i]);
+			markdown_link(page, nodes[i]);
 		else if (type == CMARK_NODE_IMAGE &&
-		         !only_picture(cmark_node_parent(nodes[i])))
-			do_image(page, nodes[i]);
+		         !markdown_only_picture(cmark_node_parent(nodes[i])))
+			markdown_image(page, nodes[i]);
 	}
 	free(nodes);
 	nodes = nodes_of(root, true, &n);
@@ -583,7 +438,7 @@ int
 markdown_render(const char *text, size_t len, const struct markdown_env *env,
                 struct markdown **out, struct otel_error *err)
 {
-	struct page page = { .env = env, .out = calloc(1, sizeof *page.out) };
+	struct markdown_page page = { .env = env, .out = calloc(1, sizeof *page.out) };
 	cmark_parser *parser;
 	cmark_node *root;
 

@@ -116,7 +116,7 @@ def test_what_cannot_be_known_is_said():
         assert reply.status == 500 and "cannot be started" in reply.json()["error"], reply.text
     with Guide(copy=False) as guide:
         told = cupola.request(guide.ports["guide"], "/api/progress").json()
-        assert told == {"copy": None, "progress": None, "problem": None, "busy": False}, told
+        assert told == {"copy": None, "progress": None, "problem": None}, told
         assert guide.post("/api/run/check?step=1.2").status == 409
         assert guide.called("progress") == 0
 

@@ -105,7 +105,7 @@ TESTS += %D%/test-station-store
 
 check_PROGRAMS += %D%/test-guide
 TESTS += %D%/test-guide
-%C%_test_guide_SOURCES = %D%/test-guide.c plugins/guide/copy.c plugins/guide/course.c plugins/guide/markdown.c \
+%C%_test_guide_SOURCES = %D%/test-guide.c plugins/guide/copy.c plugins/guide/course.c plugins/guide/markdown.c plugins/guide/markdown-links.c \
 	plugins/guide/page.c plugins/guide/run.c plugins/guide/tint.c
 %C%_test_guide_CPPFLAGS = $(service_cppflags) -I$(top_srcdir)/plugins/guide -I$(top_srcdir)/plugins/web $(CMARK_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"'
 %C%_test_guide_LDADD = plugins/web/libweb.la $(service_ldadd) $(CMARK_LIBS)
