@@ -46,7 +46,7 @@ function detail(record) {
       "span id": record.spanId || "none",
     }),
     h("h3", {}, "Resource"),
-    attributeTable(record.resource, record.resourceTypes),
+    attributeTable(record.resource),
     h("p", {}, record.traceId && [h("a", { href: traceOf(record) }, "open the trace"), " · "], h("a", { href: to("services", record.service) }, "its service")),
   );
 }

@@ -34,15 +34,14 @@ const ms = (ns) => Number(ns / 1000n) / 1000;
 function* each(otlp, resources, scopes, items) {
   for (const group of otlp[resources] || []) {
     const resource = attributes(group.resource?.attributes);
-    const resourceTypes = types(group.resource?.attributes);
     const service = resource["service.name"] || "unknown_service";
     for (const inner of group[scopes] || [])
-      for (const item of inner[items] || []) yield { item, service, resource, resourceTypes, scope: inner.scope || {} };
+      for (const item of inner[items] || []) yield { item, service, resource, scope: inner.scope || {} };
   }
 }
 
 export function spans(otlp) {
-  return [...each(otlp, "resourceSpans", "scopeSpans", "spans")].map(({ item, service, resource, resourceTypes, scope }) => ({
+  return [...each(otlp, "resourceSpans", "scopeSpans", "spans")].map(({ item, service, resource, scope }) => ({
     id: item.spanId,
     traceId: item.traceId,
     parent: item.parentSpanId || "",
@@ -60,7 +59,6 @@ export function spans(otlp) {
     traceState: item.traceState || "",
     service,
     resource,
-    resourceTypes,
     scope,
   }));
 }
@@ -70,7 +68,7 @@ export function severityClass(n) {
 }
 
 export function logs(otlp) {
-  return [...each(otlp, "resourceLogs", "scopeLogs", "logRecords")].map(({ item, service, resource, resourceTypes, scope }) => ({
+  return [...each(otlp, "resourceLogs", "scopeLogs", "logRecords")].map(({ item, service, resource, scope }) => ({
     time: ms(big(item.timeUnixNano || item.observedTimeUnixNano)),
     nano: String(item.timeUnixNano || item.observedTimeUnixNano || 0),
     severity: item.severityNumber || 0,
@@ -83,7 +81,6 @@ export function logs(otlp) {
     spanId: item.spanId || "",
     service,
     resource,
-    resourceTypes,
     scope,
   }));
 }

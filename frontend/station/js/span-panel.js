@@ -49,7 +49,7 @@ export function spanPanel(span, scale, records, onclose) {
     links(span),
     logRecords(records),
     h("h3", {}, "Resource"),
-    attributeTable(span.resource, span.resourceTypes),
+    attributeTable(span.resource),
     h("h3", {}, "Scope and ids"),
     attributeTable({
       scope: [span.scope.name, span.scope.version].filter(Boolean).join(" ") || "(no name)",

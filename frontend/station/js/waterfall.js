@@ -7,8 +7,8 @@ import { selfTime, title } from "./tree.js";
 
 const ROW = 26;
 const SPARE = 12; // rows that exist above and below what is in sight
-const INDENT = 14;
-const DEEPEST = 168; // pixels of indentation at most: names stay readable in deep traces
+const INDENT = 12;
+const DEEPEST = 132; // pixels of indentation at most: names stay readable in deep traces
 const DEEPEST_NARROW = 56;
 
 /** The duration stands where there is room: behind the bar, before it, or at its end inside. */
