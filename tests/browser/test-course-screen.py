@@ -233,6 +233,14 @@ def test_section_3_parent_and_child_and_records_that_know_their_span():
     course.wait_for(".span-panel h2", "-iss-")
     course.wait_for(".span-panel", "INFO")
     course.learner.type("3.3")
+    course.broken()
+    course.ask(1, 502)
+    course.broken("none")
+    course.look(f"#/logs?service={ISS}&severity=error&since=reload")
+    course.click('table.logs a[href^="#/traces/"]')
+    course.wait_for(".span-panel h2", "getting-iss-coordinates")  # as a scope it is current, so the record is its own
+    course.wait_for(".span-panel", "ERROR")
+    assert not course.browser.errors()
 
 
 def test_section_3_attributes_have_types_and_one_trace_is_red():

@@ -504,6 +504,8 @@ def test_the_addresses_of_the_documentation_are_good():
             cupola.until(lambda: browser.all("main h1") and not browser.all(".skeleton"), address)
             assert not browser.all(".problem") and not browser.all("main .empty"), (address, browser.texts("main"))
             assert browser.driver.current_url.endswith(address), (address, browser.driver.current_url)
+            elsewhere = browser.run("return performance.getEntriesByType('resource').map(e => e.name).filter(n => new URL(n).origin !== location.origin)")
+            assert not elsewhere, f"{address} asks others: {elsewhere}"
         browser.go(host, "#/metrics/asked%2Fall?service=shop")
         wait_for(browser, "h1", "asked/all")
         assert not browser.errors()
