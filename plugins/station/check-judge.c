@@ -77,8 +77,8 @@ hash_value(const struct check_value *value, uint64_t *out)
 	return 0;
 }
 
-static int
-bag_add(struct check_bag *bag, const struct check_value *value)
+int
+check_bag_add(struct check_bag *bag, const struct check_value *value)
 {
 	uint64_t hash, *hashes;
 	int r = hash_value(value, &hash);
@@ -128,7 +128,7 @@ note_values(struct check_look *look, const struct check_assertion *assertion,
 			                       CHECK_STRICT))
 				tally->bags[i].include |= UINT64_C(1) << k;
 		if (values->distinct)
-			r = bag_add(&tally->bags[i], &value);
+			r = check_bag_add(&tally->bags[i], &value);
 	}
 	return r;
 }

@@ -68,6 +68,8 @@ bool check_judge_is_behind(struct check_judge *judge, uint64_t unix_ns,
 OTEL_MUST_USE int check_judge_evaluate(struct check_judge *judge, uint64_t now_ns);
 /* Whether nothing that comes can change the outcome; if not, in *ms how long it may take by itself. */
 bool check_judge_is_decided(const struct check_judge *judge, uint64_t now_ns, int *ms);
+/* Counts one more value of an attribute in `hashes` and `n`. 0 or -ENOMEM. */
+OTEL_MUST_USE int check_bag_add(struct check_bag *bag, const struct check_value *value);
 /* Whether the sets of values are as they should be. */
 bool check_values_hold(const struct check_assertion *assertion,
                        const struct check_tally *tally);

@@ -723,7 +723,7 @@ check_number_describe(double number, enum check_scale scale, struct buf *buf)
 		else
 			buf_printf(buf, "%.4g µs", number / 1e3);
 	} else {
-		buf_printf(buf, "%.15g", number);
+		buf_printf(buf, number == floor(number) ? "%.15g" : "%.6g", number);
 	}
 }
 

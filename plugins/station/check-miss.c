@@ -19,6 +19,7 @@
 #define SERVICE    30
 #define OTHER      3
 #define MAX_VALUES 6
+#define MAX_KEYS   16
 
 /* What a service has sent since. */
 struct heard {
@@ -54,6 +55,11 @@ struct search {
 		size_t n;
 	} values[MAX_VALUES]; /* of the attribute that is told of */
 	size_t n_values, value;
+	struct {
+		char *key;
+		struct check_bag values;
+	} keys[MAX_KEYS]; /* of series that are too many */
+	size_t n_keys;
 	bool failed;
 };
 
@@ -216,6 +222,35 @@ note_value(struct search *s, struct check_look *look, struct check_subject *subj
 	buf_fini(&text);
 }
 
+/* Attributes by which series are told apart, to say which of them makes so many. */
+static void
+note_keys(struct search *s, struct check_look *look, struct check_subject *subject)
+{
+	size_t n;
+	otlp_key_value **list = check_subject_attributes(look, subject, FIELD_ATTRIBUTES,
+	                                                 &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct check_value value = check_value_of(list[i]->value);
+		size_t k = 0;
+
+		while (k < s->n_keys && strcmp(s->keys[k].key, list[i]->key) != 0)
+			k++;
+		if (k == MAX_KEYS || !value.any)
+			continue;
+		if (k == s->n_keys) {
+			s->keys[k].key = strdup(list[i]->key);
+			if (!s->keys[k].key) {
+				s->failed = true;
+				return;
+			}
+			s->n_keys++;
+		}
+		if (check_bag_add(&s->keys[k].values, &value) < 0)
+			s->failed = true;
+	}
+}
+
 static void
 look_at_selected(struct search *s, struct check_look *look, struct check_subject *subject)
 {
@@ -225,6 +260,8 @@ look_at_selected(struct search *s, struct check_look *look, struct check_subject
 		check_subject_describe(look, subject, &s->selected);
 	if (s->assertion->n_values)
 		note_value(s, look, subject);
+	if (subject->series && s->assertion->count)
+		note_keys(s, look, subject);
 	if (s->wrong.len && !s->waiting)
 		return;
 	verdict = check_select(look, &s->assertion->each, subject);
@@ -442,7 +479,16 @@ write_count(struct search *s, struct buf *buf)
 		buf_puts(buf, "none");
 	else
 		check_match_describe(assertion->count, false, buf);
-	if (check_match_is_exceeded(assertion->count, (double)n)) {
+	if (check_match_is_exceeded(assertion->count, (double)n) && s->n_keys) {
+		size_t most = 0;
+
+		for (size_t i = 1; i < s->n_keys; i++)
+			if (s->keys[i].values.n > s->keys[most].values.n)
+				most = i;
+		buf_printf(buf, "; `%.80s` has %zu different value%s", s->keys[most].key,
+		           s->keys[most].values.n,
+		           s->keys[most].values.n == 1 ? "" : "s");
+	} else if (check_match_is_exceeded(assertion->count, (double)n)) {
 		if (!s->name && s->selected.len)
 			buf_printf(buf, " (the first: %s)", s->selected.data);
 	} else if (s->nearest.len && s->score < SERVICE) {
@@ -581,6 +627,10 @@ search_fini(struct search *s)
 		free(s->names[i].text);
 	for (size_t i = 0; i < s->n_values; i++)
 		free(s->values[i].text);
+	for (size_t i = 0; i < s->n_keys; i++) {
+		free(s->keys[i].key);
+		free(s->keys[i].values.hashes);
+	}
 	buf_fini(&s->nearest);
 	buf_fini(&s->wrong);
 	buf_fini(&s->selected);

@@ -190,7 +190,8 @@ add_attributes(struct buf *key, struct check_point *point)
  */
 static void
 write_key(struct buf *key, const char *service, const char *instance,
-          const struct store_item *item, struct check_point *point)
+          const struct store_item *item, const otlp_metric *metric,
+          struct check_point *point)
 {
 	buf_add(key, service, strlen(service) + 1);
 	if (!instance)
@@ -198,6 +199,9 @@ write_key(struct buf *key, const char *service, const char *instance,
 	buf_add(key, instance, strlen(instance) + 1);
 	buf_add(key, item->owner->scope_json, strlen(item->owner->scope_json) + 1);
 	buf_add(key, item->name, strlen(item->name) + 1);
+	/* A metric of another unit or kind is another one, whatever its name. */
+	buf_add(key, metric->unit, strlen(metric->unit) + 1);
+	buf_printf(key, "%d %d;", check_point_kind(metric), check_temporality(metric));
 	add_attributes(key, point);
 }
 
@@ -329,7 +333,8 @@ take_point(struct check_look *look, const struct store_item *item,
 	struct buf key = { 0 };
 	char *json;
 
-	write_key(&key, item->owner->service->name, instance, item, point);
+	write_key(&key, item->owner->service->name, instance, item, report->metric,
+	          point);
 	series = key.failed ? NULL : series_get(look, &key, item->owner);
 	look->out_of_memory = look->out_of_memory || key.failed;
 	buf_fini(&key);

@@ -2,7 +2,7 @@
 /*
  * station/check-series.h - the series of metrics: where each stood, where it stands, how much it grew.
  *
- * A series is a metric's name and attributes, of one scope of one instance of a service. A start that lies
+ * A series is a metric's name, unit, kind and attributes, of one scope of one instance of a service. A start that lies
  * behind the point before, or a total that fell, is a reset: the series counts from zero again.
  */
 #ifndef STATION_CHECK_SERIES_H

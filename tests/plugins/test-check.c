@@ -495,6 +495,23 @@ END_TEST
 #define GREW(fields, by) "{'select':{" fields "},'increase':" by "}"
 #define REQUESTS         POINTS ",'metric':'requests'"
 
+static void
+timed(const char *unit, const char *bounds, int count, double sum, int time)
+{
+	char text[1024];
+
+	snprintf(
+		text, sizeof text,
+		"{'name':'duration','unit':'%s','histogram':{'aggregationTemporality':2,"
+		"'dataPoints':[{'startTimeUnixNano':'1000000000','timeUnixNano':'%d000000000',"
+		"'count':'%d','sum':%f,'explicitBounds':[%s],'exemplars':[{'traceId':"
+		"'0102030405060708090a0b0c0d0e0f10'},{}]}]}}",
+		unit, time, count, sum, bounds);
+	arrived("iss", STORE_METRICS, text);
+}
+
+#define DURATION POINTS ",'metric':'duration'"
+
 START_TEST(increase_is_from_the_value_before)
 {
 	counted("iss", "requests", INTEGER("status", "200"), 10, 1, 5);
@@ -535,6 +552,35 @@ START_TEST(increase_survives_a_reset)
 	        10); /* another, unseen but for its start: 20 more */
 	counted("iss", "requests", "", 4, 9, 11); /* a total that fell: 4 more */
 	assert_pass(GREW(REQUESTS, "31"));
+}
+END_TEST
+
+START_TEST(a_metric_of_another_unit_is_another_one)
+{
+	timed("ms", "1,2", 100, 1, 5);
+	timed("s", "1,2", 10, 1, 5);
+	since = store_seq(store);
+	driven = true;
+	timed("ms", "1,2", 100, 1, 6);
+	timed("s", "1,2", 14, 1, 6);
+	assert_pass(GREW(DURATION, "4"));
+	assert_pass(COUNT(DURATION, "2"));
+}
+END_TEST
+
+START_TEST(what_makes_so_many_series_is_said)
+{
+	for (int i = 0; i < 9; i++) {
+		char attributes[200];
+
+		snprintf(attributes, sizeof attributes,
+		         "%s,{'key':'place','value':{'doubleValue':%d.5}}",
+		         INTEGER("status", "200"), i);
+		counted("iss", "requests", attributes, 1, 1, 2);
+	}
+	assert_miss(
+		COUNT(REQUESTS, "{'max':3}"),
+		"9 series of `requests` found; expected at most 3; `place` has 9 different values");
 }
 END_TEST
 
@@ -587,23 +633,6 @@ START_TEST(differences_and_gauges)
 	            "metric `g`: it has no count of recordings; expected 1");
 }
 END_TEST
-
-static void
-timed(const char *unit, const char *bounds, int count, double sum, int time)
-{
-	char text[1024];
-
-	snprintf(
-		text, sizeof text,
-		"{'name':'duration','unit':'%s','histogram':{'aggregationTemporality':2,"
-		"'dataPoints':[{'startTimeUnixNano':'1000000000','timeUnixNano':'%d000000000',"
-		"'count':'%d','sum':%f,'explicitBounds':[%s],'exemplars':[{'traceId':"
-		"'0102030405060708090a0b0c0d0e0f10'},{}]}]}}",
-		unit, time, count, sum, bounds);
-	arrived("iss", STORE_METRICS, text);
-}
-
-#define DURATION POINTS ",'metric':'duration'"
 
 START_TEST(histograms)
 {
@@ -949,6 +978,8 @@ main(void)
 	tcase_add_test(tcase, instances_of_a_service_are_told_apart);
 	tcase_add_test(tcase, increase_is_from_the_value_before);
 	tcase_add_test(tcase, increase_survives_a_reset);
+	tcase_add_test(tcase, a_metric_of_another_unit_is_another_one);
+	tcase_add_test(tcase, what_makes_so_many_series_is_said);
 	tcase_add_test(tcase, a_new_version_of_a_service_goes_on_counting);
 	tcase_add_test(tcase, differences_and_gauges);
 	tcase_add_test(tcase, histograms);
