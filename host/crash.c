@@ -273,6 +273,19 @@ walk_context(struct worker_crash *record, const ucontext_t *context)
 #endif
 }
 
+static const void *
+stack_pointer(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+	return (const void *)context->uc_mcontext.gregs[REG_RSP];
+#elif defined(__aarch64__)
+	return (const void *)context->uc_mcontext.sp;
+#else
+	(void)context;
+	return (const void *)UINTPTR_MAX; /* unknown, and so on no stack */
+#endif
+}
+
 /* ---- the record ---- */
 
 static void
@@ -301,7 +314,8 @@ fill(struct worker_crash *record, int signo, const siginfo_t *info, const void *
 	if (signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE)
 		record->address = (uintptr_t)info->si_addr;
 	record->is_overflow = record->address &&
-	                      host_fiber_is_overflow((const void *)record->address);
+	                      host_fiber_is_overflow((const void *)record->address,
+	                                             stack_pointer(context));
 	record->unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	record->stalled_ms = signo == SIGABRT ? atomic_load(&stalled_ms) : 0;
 	record->is_waiting = record->stalled_ms && atomic_load(&stalled_waiting);

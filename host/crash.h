@@ -3,7 +3,7 @@
  * host/crash.h - what a worker writes down while it dies, and what its threads are doing meanwhile.
  *
  * The handler runs on an alternate stack of the thread that crashed, because a fiber that has run into its
- * guard page has no other. It calls nothing but system calls: the record and the memory map go to a memfd
+ * guard has no other. It calls nothing but system calls: the record and the memory map go to a memfd
  * of the master, then the signal takes its course. Names and lines are found later, by another process.
  */
 #ifndef HOST_CRASH_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fiber is one mapping: a guard page below, the stack, and struct host_fiber itself at the top, so that
+ * A fiber is one mapping: a guard below, the stack, and struct host_fiber itself at the top, so that
  * a pooled fiber costs no other memory and its first page serves both.
  *
  *	| guard | ............ stack, grows down ◄── | struct host_fiber |
@@ -31,8 +31,11 @@
 #else
 #define DEFAULT_STACK (256u << 10)
 #endif
+/* Address space and nothing else; as much as the kernel leaves free, for local arrays step over less. */
+#define GUARD        (sizeof(void *) > 4 ? 1u << 20 : 64u << 10)
 #define DEFAULT_MAX  4096
 #define DEFAULT_KEEP 512
+#define MAX_STEP     (1 << 30) /* a stack pointer this far below is none of ours */
 
 enum state { NEW, READY, RUNNING, WAITING, ENDED };
 
@@ -253,7 +256,7 @@ host_fibers_new(struct host_loop *loop, size_t size, unsigned max, unsigned keep
 		return -ENOMEM;
 	fibers->loop = loop;
 	fibers->base = loop ? host_loop_base(loop) : NULL;
-	fibers->guard = page;
+	fibers->guard = GUARD > page ? GUARD : page;
 	fibers->stack_size = ((size ? size : DEFAULT_STACK) + page - 1) / page * page;
 	fibers->max = max ? max : DEFAULT_MAX;
 	fibers->keep = keep ? keep : DEFAULT_KEEP;
@@ -504,10 +507,10 @@ host_fibers_running(const struct host_fibers *fibers)
 }
 
 bool
-host_fiber_is_overflow(const void *address)
+host_fiber_is_overflow(const void *address, const void *sp)
 {
-	const char *at = address;
+	const char *at = address, *stack = sp, *low = self ? stack_low(self) : NULL;
 
-	return self && at >= (char *)self->map &&
-	       at < (char *)self->map + self->fibers->guard;
+	return self && ((at >= (char *)self->map && at < low) ||
+	                (stack < low && low - stack < MAX_STEP));
 }

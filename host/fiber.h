@@ -95,7 +95,10 @@ int host_fiber_sleep(int ms);
 uint64_t host_fibers_switches(const struct host_fibers *fibers);
 /* The tag of the fiber that runs, or NULL; see host_loop_running(). [any] */
 const struct host_current *host_fibers_running(const struct host_fibers *fibers);
-/* Whether `address` is in the guard page of the fiber that runs: a stack overflow. Safe in a signal handler. */
-bool host_fiber_is_overflow(const void *address);
+/*
+ * Whether a fault at `address`, with the stack pointer at `sp`, is an overflow of the fiber's stack that runs: it hit
+ * the guard, or a local array was so large that the stack has left its bounds. Safe in a signal handler.
+ */
+bool host_fiber_is_overflow(const void *address, const void *sp);
 
 #endif

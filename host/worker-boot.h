@@ -127,7 +127,7 @@ struct worker_crash {
 	char span[96];                  /* the name of the span that was current; "" : none */
 	char message[200]; /* what the C library said before it gave up; "" : nothing */
 	uint32_t generation;
-	uint32_t is_overflow; /* the address is in the guard page of the fiber that ran */
+	uint32_t is_overflow; /* the stack of the fiber that ran was full */
 	uint32_t is_exit;     /* it called exit(exit_status); no signal */
 	int32_t exit_status;
 	uint32_t is_waiting; /* of a stall: the thread slept in a call and used no processor */

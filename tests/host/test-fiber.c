@@ -426,7 +426,7 @@ on_fault(int signo, siginfo_t *info, void *context)
 {
 	(void)signo;
 	(void)context;
-	_exit(host_fiber_is_overflow(info->si_addr) ? 42 : 43);
+	_exit(host_fiber_is_overflow(info->si_addr, (void *)UINTPTR_MAX) ? 42 : 43);
 }
 
 static void

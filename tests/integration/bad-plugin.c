@@ -41,6 +41,15 @@ stack_overflow(volatile int depth)
 }
 
 __attribute__((noinline)) static int
+large_array(int n)
+{
+	volatile char room[512 << 10];
+
+	room[n] = 1; /* line: array */
+	return room[0];
+}
+
+__attribute__((noinline)) static int
 double_free(void)
 {
 	kept = malloc(64);
@@ -77,6 +86,8 @@ go_wrong(const char *how)
 		assert(always == 0); /* line: assert */
 	if (!strcmp(how, "/overflow"))
 		return stack_overflow(0);
+	if (!strcmp(how, "/array"))
+		return large_array(7);
 	if (!strcmp(how, "/double"))
 		return double_free();
 	if (!strcmp(how, "/leak"))

@@ -17,6 +17,7 @@ CRASHES = [
     ("loop", "endless loop", "SIGABRT", "endless_loop", "loop", "never gave its loop back"),
     ("abort", "abort", "SIGABRT", "go_wrong", "abort", "abort() was called"),
     ("overflow", "stack overflow", "SIGSEGV", "stack_overflow", "overflow", "calls itself without an end"),
+    ("array", "stack overflow", "SIGSEGV", "large_array", "array", "a local array is too large"),
     ("double", "double free", "SIGABRT", "double_free", "double", "freed twice"),
     ("exit", "exit", None, "go_wrong", "exit", "exit() ends the whole process"),
     ("assert", "abort", "SIGABRT", "go_wrong", "assert", "An assertion was false"),
