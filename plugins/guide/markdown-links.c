@@ -19,11 +19,11 @@ has_scheme(const char *url)
 	return n && url[n] == ':';
 }
 
-/* A link that leads nowhere from here becomes its text, with the place in the source tree beside it. */
-static void
-unlink_keeping_text(cmark_node *node, const char *url)
+/* What stands in a link's place: the words, with the place in the source tree beside them. */
+static cmark_node *
+elsewhere(const char *url)
 {
-	cmark_node *custom = cmark_node_new(CMARK_NODE_CUSTOM_INLINE), *child;
+	cmark_node *custom = cmark_node_new(CMARK_NODE_CUSTOM_INLINE);
 	char *enter = NULL;
 	size_t len;
 	FILE *out = open_memstream(&enter, &len);
@@ -39,9 +39,23 @@ unlink_keeping_text(cmark_node *node, const char *url)
 		cmark_node_set_on_exit(custom, "</span>");
 	}
 	free(enter);
-	while ((child = cmark_node_first_child(node)))
-		cmark_node_append_child(custom, child);
-	cmark_node_replace(node, custom);
+	return custom;
+}
+
+/* A link that leads nowhere from here becomes its words; a table's cell has room for nothing but them. */
+static void
+unlink_keeping_text(cmark_node *node, const char *url)
+{
+	cmark_node *custom = elsewhere(url), *child;
+	bool fits = cmark_node_insert_before(node, custom);
+
+	while ((child = cmark_node_first_child(node))) {
+		if (!(fits ? cmark_node_append_child(custom, child)
+		           : cmark_node_insert_before(node, child)))
+			cmark_node_free(child);
+	}
+	if (!fits)
+		cmark_node_free(custom);
 	cmark_node_free(node);
 }
 
@@ -64,22 +78,20 @@ markdown_link(struct markdown_page *page, cmark_node *node)
 		unlink_keeping_text(node, url);
 }
 
-/* Pictures stand beside the text, in pictures/; those from elsewhere are not shown: the page asks its own server only. */
-static void
-picture_open(FILE *out, cmark_node *image, const char *alt)
+/*
+ * Pictures stand beside the text, in pictures/; those from elsewhere are not shown: the page asks its own
+ * server only.
+ */
+void
+markdown_image(cmark_node *image)
 {
 	const char *url = cmark_node_get_url(image);
-	bool ours = !strncmp(url, "pictures/", 9) && !strstr(url, "..");
+	char target[1024] = "";
 
-	fputs("<img", out);
-	if (ours) {
-		fputs(" src=\"/", out);
-		html_escape(out, url, strlen(url));
-		fputc('"', out);
-	}
-	fputs(" alt=\"", out);
-	html_escape(out, alt, strlen(alt));
-	fputs("\">", out);
+	if (!strncmp(url, "pictures/", 9) && !strstr(url, "..") &&
+	    (size_t)snprintf(target, sizeof target, "/%s", url) >= sizeof target)
+		*target = '\0';
+	cmark_node_set_url(image, target);
 }
 
 cmark_node *
@@ -96,6 +108,7 @@ markdown_only_picture(cmark_node *paragraph)
 void
 markdown_figure(struct markdown_page *page, cmark_node *paragraph, cmark_node *image)
 {
+	const char *url = cmark_node_get_url(image);
 	char *alt = markdown_plain_text(image), *html = NULL;
 	bool first = !page->has_picture && page->out->n_headings == 1 && !page->out->lead;
 	size_t len;
@@ -103,8 +116,12 @@ markdown_figure(struct markdown_page *page, cmark_node *paragraph, cmark_node *i
 
 	page->has_picture = true;
 	if (out && alt) {
-		fprintf(out, "<figure class=\"%s\">", first ? "title" : "picture");
-		picture_open(out, image, alt);
+		fprintf(out, "<figure class=\"%s", first ? "title" : "picture");
+		fputs("\"><img src=\"", out);
+		html_escape(out, url, strlen(url));
+		fputs("\" alt=\"", out);
+		html_escape(out, alt, strlen(alt));
+		fputs("\">", out);
 		if (!first) {
 			fputs("<figcaption aria-hidden=\"true\">", out);
 			html_escape(out, alt, strlen(alt));
@@ -116,26 +133,4 @@ markdown_figure(struct markdown_page *page, cmark_node *paragraph, cmark_node *i
 		fclose(out);
 	free(alt);
 	markdown_become(page, paragraph, html, strdup(""), false);
-}
-
-void
-markdown_image(struct markdown_page *page, cmark_node *image)
-{
-	cmark_node *custom = cmark_node_new(CMARK_NODE_CUSTOM_INLINE);
-	char *alt = markdown_plain_text(image), *html = NULL;
-	size_t len;
-	FILE *out = open_memstream(&html, &len);
-
-	if (out && alt)
-		picture_open(out, image, alt);
-	if (out)
-		fclose(out);
-	if (html && alt)
-		cmark_node_set_on_enter(custom, html);
-	else
-		page->failed = true;
-	free(alt);
-	free(html);
-	cmark_node_replace(image, custom);
-	cmark_node_free(image);
 }

@@ -28,11 +28,11 @@ void markdown_become(struct markdown_page *page, cmark_node *node, char *enter,
 
 /* "section-1-logging.md#look" -> "/section-1-logging#look"; addresses and anchors stay as they are. */
 void markdown_link(struct markdown_page *page, cmark_node *node);
-/* A picture among words. */
-void markdown_image(struct markdown_page *page, cmark_node *image);
+/* "pictures/a.svg" -> "/pictures/a.svg"; nothing for those that are not ours. */
+void markdown_image(cmark_node *image);
 /* The picture that a paragraph is, when it is nothing else. Borrowed; NULL. */
 cmark_node *markdown_only_picture(cmark_node *paragraph);
-/* Such a paragraph becomes a figure; the one under the title has no caption, for the title is one. */
+/* Such a paragraph, its picture's address being ours, becomes a figure; the one under the title has no caption, for the title is one. */
 void markdown_figure(struct markdown_page *page, cmark_node *paragraph,
                      cmark_node *image);
 

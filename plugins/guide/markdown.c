@@ -90,29 +90,33 @@ markdown_become(struct markdown_page *page, cmark_node *node, char *enter, char 
 {
 	cmark_node *custom = cmark_node_new(CMARK_NODE_CUSTOM_BLOCK), *child;
 
-	if (!enter || !exit) {
+	if (!enter || !exit || !cmark_node_replace(node, custom)) {
 		page->failed = true;
+		cmark_node_free(custom);
 	} else {
 		cmark_node_set_on_enter(custom, enter);
 		cmark_node_set_on_exit(custom, exit);
+		while (keep && (child = cmark_node_first_child(node)))
+			cmark_node_append_child(custom, child);
+		cmark_node_free(node);
 	}
-	while (keep && (child = cmark_node_first_child(node)))
-		cmark_node_append_child(custom, child);
-	cmark_node_replace(node, custom);
-	cmark_node_free(node);
 	free(enter);
 	free(exit);
 }
 
 /* The same around a node, which stays. */
 static void
-wrap(cmark_node *node, const char *enter, const char *exit)
+wrap(struct markdown_page *page, cmark_node *node, const char *enter, const char *exit)
 {
 	cmark_node *custom = cmark_node_new(CMARK_NODE_CUSTOM_BLOCK);
 
+	if (!cmark_node_replace(node, custom)) {
+		page->failed = true;
+		cmark_node_free(custom);
+		return;
+	}
 	cmark_node_set_on_enter(custom, enter);
 	cmark_node_set_on_exit(custom, exit);
-	cmark_node_replace(node, custom);
 	cmark_node_append_child(custom, node);
 }
 
@@ -353,7 +357,7 @@ do_block(struct markdown_page *page, cmark_node *node)
 	else if (type == CMARK_NODE_PARAGRAPH)
 		do_paragraph(page, node);
 	else if (!strcmp(cmark_node_get_type_string(node), "table"))
-		wrap(node, "<div class=\"table\">", "</div>\n");
+		wrap(page, node, "<div class=\"table\">", "</div>\n");
 	if (type != CMARK_NODE_DOCUMENT) {
 		free(page->note);
 		page->note = NULL;
@@ -406,9 +410,8 @@ change(struct markdown_page *page, cmark_node *root)
 
 		if (type == CMARK_NODE_LINK)
 			markdown_link(page, nodes[i]);
-		else if (type == CMARK_NODE_IMAGE &&
-		         !markdown_only_picture(cmark_node_parent(nodes[i])))
-			markdown_image(page, nodes[i]);
+		else if (type == CMARK_NODE_IMAGE)
+			markdown_image(nodes[i]);
 	}
 	free(nodes);
 	nodes = nodes_of(root, true, &n);

@@ -103,8 +103,11 @@ static const struct {
 	{ "![a picture](pictures/a.svg)",
 	  "<figure class=\"picture\"><img src=\"/pictures/a.svg\" alt=\"a picture\">" },
 	{ "# t\n\n![a](pictures/a.svg)", "<figure class=\"title\">" },
+	{ "| a |\n| --- |\n| [**x**](../NEWS) y |", "<td><strong>x</strong> y</td>" },
+	{ "| a |\n| --- |\n| ![b](pictures/a.svg) |",
+	  "<td><img src=\"/pictures/a.svg\" alt=\"b\" /></td>" },
 	{ "see ![a](pictures/a.svg) here",
-	  "<p>see <img src=\"/pictures/a.svg\" alt=\"a\"> here</p>" },
+	  "<p>see <img src=\"/pictures/a.svg\" alt=\"a\" /> here</p>" },
 };
 
 START_TEST(links_lead_where_the_page_is)
@@ -255,7 +258,7 @@ START_TEST(pages_come_in_their_order)
 
 	ck_assert_int_eq(rq->status, 200);
 	ck_assert_str_eq(rq->type, "text/html; charset=utf-8");
-	has(rq->body, "<title>2. Tour</title>");
+	has(rq->body, "<title>2. Tour · Workshop</title>");
 	has(rq->body, "<a rel=\"prev\" href=\"/\"><span>Previous</span> Front page</a>");
 	has(rq->body, "<a rel=\"next\" href=\"/section-1-logging\">");
 	has(rq->body,
