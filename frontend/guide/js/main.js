@@ -8,7 +8,7 @@ import { codeButtons } from "./code.js";
 import { findHeadings } from "./find.js";
 import { keys } from "./keys.js";
 import { showNotices } from "./notices.js";
-import { linksFromAfar, placesAre } from "./places.js";
+import { linksFromAfar, placesAre, tabsOfTheirOwn } from "./places.js";
 import { showProgress, stepLink } from "./progress.js";
 
 const text = document.querySelector("#text");
@@ -36,6 +36,7 @@ function contentsButton() {
 checkButtons(text);
 codeButtons(text);
 findHeadings();
+tabsOfTheirOwn();
 linksFromAfar();
 document.querySelector("#contents [aria-current]")?.scrollIntoView({ block: "nearest" });
 themeSwitch(document.querySelector("#theme"));

@@ -28,6 +28,15 @@ function rewrite(root, changes) {
   for (const link of root.querySelectorAll("a[href*='127.0.0.1:']")) link.setAttribute("href", replaced(link.getAttribute("href"), changes));
 }
 
+/** The application and the station have a tab each, so that the guide stays where it is. */
+export function tabsOfTheirOwn() {
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href]");
+    const name = link && ["frontend", "station"].find((n) => now[n] === link.host);
+    if (name) link.target = `cupola-${name}`;
+  });
+}
+
 /** Read from another machine, links lead to the machine that the guide is on. */
 export function linksFromAfar() {
   if (/^(127\.|localhost$|\[::1\]$)/.test(location.hostname)) return;
