@@ -142,6 +142,24 @@ def section_2(s):
     s.take("section-2-metrics")
 
 
+def guide(s):
+    """A check from the page that fails, with what came nearest: a status that is a string."""
+    name = "iss-distance-service/app.c"
+    with open(f"{s.learner.copy}/{name}") as file:
+        text = file.read()
+    since = len(s.learner.session.said)
+    right, wrong = "OTEL_INT(OTEL_HTTP_RESPONSE_STATUS_CODE, rsp->status)", 'OTEL_STR(OTEL_HTTP_RESPONSE_STATUS_CODE, rsp->status == 200 ? "200" : "503")'
+    assert right in text
+    s.learner.save(name, text.replace(right, wrong))
+    s.learner.await_said("iss-distance-service: built and reloaded", since)
+    s.open("section-2-metrics#22-count", 5051, 760)
+    button = "return [...document.querySelectorAll('.check-button')].find(b => b.closest('.under')?.previousElementSibling.dataset.step === '2.2' && b.getClientRects().length)"
+    cupola.until(lambda: s.browser.run(button), "the check's button").click()
+    cupola.until(lambda: s.browser.run(button.replace("b.getClientRects().length", "b.textContent === 'Check again'")), "the end of the check")
+    s.browser.run("document.querySelector('[data-step=\"2.2\"]').scrollIntoView(); scrollBy(0, -70)")
+    s.take("guide")
+
+
 def section_3(s):
     s.learner.type("3.1")
     assert s.learner.run("cd ~/cupola-workshop/by-hand && make && OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 ./by-hand")[0] == 0
@@ -203,7 +221,7 @@ def main():
         learner.begin()
         shots = Shots(learner, browser, sys.argv[1:])
         try:
-            for part in (tour, by_hand_reload, section_0, section_1, section_2, section_3, section_4):
+            for part in (tour, by_hand_reload, section_0, section_1, section_2, guide, section_3, section_4):
                 part(shots)
         except AssertionError:
             browser.driver.save_screenshot(os.path.join(OUT, "failed.png"))
