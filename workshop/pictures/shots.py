@@ -164,7 +164,7 @@ def section_3(s):
     s.learner.type("3.1")
     assert s.learner.run("cd ~/cupola-workshop/by-hand && make && OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 ./by-hand")[0] == 0
     trace = cupola.until(lambda: s.spans(service="by-hand"), "the span made by hand")[0]["traceId"]
-    s.open(f"#/traces/{trace}")
+    s.open(f"#/traces/{trace}", height=520)
     row(s, "by-hand", ".row")
     s.take("section-3-by-hand")
     s.learner.type("3.3")
