@@ -12,7 +12,8 @@
  *
  * Steps stand in the order in which they are met. A stage is what the files of learners should be when a
  * step is done: stages/STEP/ has all of them, stages/start/ what comes before everything. A step without
- * a stage leaves no trace; a "command" is run by its checks, for what nobody asks over HTTP; one without checks/STEP.json is solved together with the next that has one.
+ * a stage leaves no trace; one without checks/STEP.json is solved together with the next that has one. A
+ * "command" is run by the checks, for what nobody asks over HTTP.
  */
 #ifndef WORKSHOP_COURSE_H
 #define WORKSHOP_COURSE_H

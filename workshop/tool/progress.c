@@ -212,6 +212,23 @@ cmd_progress(struct tool *tool)
 	return EXIT_SUCCESS;
 }
 
+/* Reading takes its time too: what steps.json says of each page besides its steps. */
+static void
+add_pages(const struct course *course, int *minutes, int *path)
+{
+	const json_t *page;
+	size_t i;
+
+	json_array_foreach(json_object_get(course->json, "pages"), i, page)
+	{
+		int reading = (int)json_integer_value(json_object_get(page, "minutes"));
+
+		*minutes += reading +
+		            (int)json_integer_value(json_object_get(page, "explore"));
+		*path += json_is_true(json_object_get(page, "path90")) ? reading : 0;
+	}
+}
+
 int
 cmd_list(struct tool *tool)
 {
@@ -238,7 +255,9 @@ cmd_list(struct tool *tool)
 		json_decref(list);
 	} else {
 		print_steps(tool, &state, true);
-		say("%d minutes of work; those of the 90-minute path: %d", minutes, path);
+		add_pages(tool->course, &minutes, &path);
+		say("%d minutes with the text; those of the 90-minute path: %d", minutes,
+		    path);
 	}
 	json_decref(state.json);
 	return EXIT_SUCCESS;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "watcher.h"
 
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "build.h"
@@ -57,6 +59,27 @@ add_unit(struct watcher *watcher, const char *name)
 	free(path);
 }
 
+/* Whether the file system tells of changes that another machine makes: those of networks and containers do not. */
+static bool
+tells_everything(const char *dir)
+{
+	static const unsigned long silent[] = { NFS_SUPER_MAGIC,
+		                                SMB_SUPER_MAGIC,
+		                                0xff534d42 /* cifs */,
+		                                0xfe534d42 /* smb2 */,
+		                                V9FS_MAGIC,
+		                                0x65735546 /* fuse, virtiofs */,
+		                                0x786f4256 /* vboxsf */ };
+	struct statfs fs;
+
+	if (statfs(dir, &fs) < 0)
+		return true;
+	for (size_t i = 0; i < sizeof silent / sizeof *silent; i++)
+		if ((unsigned long)fs.f_type == silent[i])
+			return false;
+	return true;
+}
+
 struct watcher *
 watcher_new(const struct tool *tool)
 {
@@ -64,7 +87,9 @@ watcher_new(const struct tool *tool)
 	bool complete = true;
 
 	watcher->tool = tool;
-	watcher->fd = tool->poll ? -1 : inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	watcher->fd = tool->poll || !tells_everything(tool->dir)
+	                      ? -1
+	                      : inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	for (size_t i = 0; tool->course->services[i]; i++)
 		add_unit(watcher, tool->course->services[i]);
 	for (size_t i = 0; tool->course->build[i]; i++)

@@ -2,8 +2,9 @@
 /*
  * workshop/tool/watcher.h - what the learner saved: which folder of the working copy, or host.conf.
  *
- * Told by inotify where it works, and otherwise by looking twice a second. Either way the contents decide:
- * a save that changes nothing is none, and editors that write in several goes, or rename, are waited for.
+ * Told by inotify where it works, and elsewhere (network disks, folders shared into containers) by looking
+ * twice a second. Either way the contents decide: a save that changes nothing is none, and editors that write
+ * in several goes, or rename, are waited for.
  */
 #ifndef WORKSHOP_WATCHER_H
 #define WORKSHOP_WATCHER_H
