@@ -69,3 +69,10 @@ TESTS += $(master_tests)
 %C%_test_listen_LDADD = host/libhost.la $(CHECK_LIBS)
 %C%_test_control_CPPFLAGS = $(test_cppflags) $(host_cppflags)
 %C%_test_control_LDADD = host/libhost.la $(CHECK_LIBS)
+
+# What check files are read with, on both sides.
+check_PROGRAMS += %D%/test-check-text
+TESTS += %D%/test-check-text
+%C%_test_check_text_SOURCES = %D%/test-check-text.c host/check-place.c
+%C%_test_check_text_CPPFLAGS = $(test_cppflags) -I$(top_srcdir)/common -I$(top_srcdir)/host $(JANSSON_CFLAGS)
+%C%_test_check_text_LDADD = common/libcommon.la $(CHECK_LIBS) $(JANSSON_LIBS)

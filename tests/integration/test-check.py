@@ -392,6 +392,26 @@ def test_only_so_many_checks_run_at_once_and_a_client_that_leaves_frees_its_plac
             s.close()
 
 
+def test_a_terminal_has_colours_unless_it_is_told_not_to():
+    import pty
+
+    file = file_of({"id": "a", "select": {"signal": "spans", "service": "nobody"}, "count": 0})
+
+    def shown(**env):
+        primary, secondary = pty.openpty()
+        run = subprocess.run([cupola.BIN, "check", "-", "-c", host.conf], env={**host.env, **env}, text=True,
+                             input=json.dumps(file), stdout=secondary)
+        os.close(secondary)
+        assert run.returncode == 0
+        text = os.read(primary, 4096).decode()
+        os.close(primary)
+        return text
+
+    with application() as host:
+        assert "\033[32mpass\033[0m  a" in shown()
+        assert "\033" not in shown(NO_COLOR="1")
+
+
 def test_telemetry_that_comes_late_is_waited_for():
     file = file_of({"id": "late", "select": {"signal": "spans", "service": "me", "name": "late"}, "count": 1}, within="30s")
     span = {"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "me"}}]},
