@@ -248,7 +248,7 @@ __attribute__((noinline)) static int deeper(volatile int *address)
 static int handle(void *self, struct svc_request *req)
 {
 	OTEL_SPAN(span, req->host->tracer, "calculating");
-	return deeper((volatile int *)(long)svc_request_length(req)) + 1;
+	return deeper((volatile int *)(long)(8 + req->len)) + 1; /* nearly NULL: NULL itself is caught by UBSan */
 }
 
 static void stop(void *self)
@@ -256,7 +256,7 @@ static void stop(void *self)
 }
 
 SVC_PLUGIN = { SVC_ABI, .name = "crasher", .version = "1", .start = start, .handle = handle, .stop = stop };
-""".replace("svc_request_length(req)", "req->len")
+"""
 
 
 def test_a_real_crash_is_explained():
