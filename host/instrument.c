@@ -336,7 +336,6 @@ host_instrument_end(struct host_instrument *instrument, struct host_instrument_r
 
 	n_log = n;
 	a[n_log++] = OTEL_STR(OTEL_URL_PATH, x->path);
-	a[n_log++] = OTEL_STR(OTEL_CLIENT_ADDRESS, http_exchange_peer(x));
 	access_log(instrument, r, x, a, n_log, status, ns, now);
 
 	otel_span_set_attributes(r->span, a + 3, n - 3);
