@@ -234,6 +234,7 @@ def test_the_pages_of_the_course_fit_every_width_and_have_all_they_show():
                 wide = browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 assert wide <= 0, (width, page, f"{wide} pixels too wide")
                 if width == 1280:
+                    cupola.until(lambda: browser.run(CONTENTS_HERE), "the open page in sight in the contents")
                     lost = browser.run("return [...document.querySelectorAll('#text a[href^=\"#\"]')].map(a => decodeURI(a.hash.slice(1))).filter(id => !document.getElementById(id))")
                     assert not lost, (page, lost)
                     for i, n in enumerate(browser.run(LETTERS)):
@@ -242,6 +243,11 @@ def test_the_pages_of_the_course_fit_every_width_and_have_all_they_show():
         went_well(browser)
     assert 50 < text[0] / text[1] < 72, f"{text[0]} letters on {text[1]} lines"
 
+
+CONTENTS_HERE = """
+const top = document.querySelector('#contents [aria-current]').getBoundingClientRect().top;
+return document.querySelector('#session').innerText && top > 0 && top < innerHeight - 40;
+"""
 
 # Letters and lines of the paragraphs that fill three lines or more; the last is half a line.
 LETTERS = """

@@ -22,6 +22,13 @@ function show() {
   enableChecks(Boolean(progress) && store.connected);
 }
 
+/* The contents are longer than the window: the page that is open stands in their upper part. */
+function contentsHere() {
+  const contents = document.querySelector("#contents");
+  const here = contents.querySelector("[aria-current]");
+  if (here) contents.scrollTop = here.offsetTop - contents.clientHeight / 4;
+}
+
 function contentsButton() {
   const button = document.querySelector("#contents-button");
   const set = (open) => {
@@ -38,13 +45,14 @@ codeButtons(text);
 findHeadings();
 tabsOfTheirOwn();
 linksFromAfar();
-document.querySelector("#contents [aria-current]")?.scrollIntoView({ block: "nearest" });
+contentsHere();
 themeSwitch(document.querySelector("#theme"));
 document.querySelector("#help").addEventListener("click", () => document.querySelector("#keys").showModal());
 keys({ contents: contentsButton(), check: () => checkHere(store.state?.progress?.now), now: () => store.state?.progress?.now && stepLink(store.state.progress.now) });
 about().then((urls) => store.state?.progress || placesAre(urls), () => {});
 listen(
   (state) => {
+    if (!store.state) setTimeout(contentsHere); // what is known of the learner moves them down
     store.state = state;
     store.heard = Date.now();
     show();
