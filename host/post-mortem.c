@@ -32,6 +32,7 @@ struct report { /* a helper that symbolises */
 	struct master *master;
 	char *plugin;  /* "" : the host's own code */
 	unsigned code; /* the plugin's n_codes then */
+	struct worker_crash crash;
 	struct evbuffer *text;
 	struct event *readable;
 	int fd;
@@ -90,6 +91,21 @@ tell_crash(struct plugin *plugin, json_t *crash, const char *log, bool is_histor
 		forget_crash(plugin);
 }
 
+static void count_crash(struct plugin *plugin, const struct worker_crash *crash);
+
+/* It was a thread of the service's own, or the host. */
+static struct plugin *
+plugin_by_code(const struct report *report, const json_t *json)
+{
+	const char *name = json_string_value(json_object_get(json, "plugin"));
+	struct plugin *plugin = name && *name ? master_plugin(report->master, name)
+	                                      : NULL;
+
+	if (plugin)
+		count_crash(plugin, &report->crash);
+	return plugin;
+}
+
 static void
 report_end(struct report *report)
 {
@@ -99,6 +115,8 @@ report_end(struct report *report)
 	                          NULL);
 	const char *log = json_string_value(json_object_get(json, "log"));
 
+	if (log && !plugin && (plugin = plugin_by_code(report, json)))
+		report->code = plugin->n_codes;
 	if (!log)
 		host_log(HOST_WARN, "a crash could not be symbolised");
 	else if (!plugin)
@@ -132,7 +150,8 @@ on_report(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-start_report(struct master *master, const struct plugin *plugin, int crash_fd)
+start_report(struct master *master, const struct plugin *plugin,
+             const struct worker_crash *crash, int crash_fd)
 {
 	char name[] = "cupola", option[] = "--symbolise";
 	char *argv[] = { name, option, NULL };
@@ -159,6 +178,7 @@ start_report(struct master *master, const struct plugin *plugin, int crash_fd)
 	report->master = master;
 	report->plugin = xstrdup(plugin ? plugin->name : "");
 	report->code = plugin ? plugin->n_codes : 0;
+	report->crash = *crash;
 	report->fd = fds[0];
 	report->text = evbuffer_new();
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
@@ -282,7 +302,7 @@ crash_without_record(const struct worker *worker)
 	crash.generation = (uint32_t)plugin->current.generation;
 	if (pwrite(worker->crash_fd, &crash, sizeof crash, 0) != (ssize_t)sizeof crash)
 		return;
-	start_report(worker->process->master, plugin, worker->crash_fd);
+	start_report(worker->process->master, plugin, &crash, worker->crash_fd);
 	if (crash.signo != SIGKILL)
 		count_crash(plugin, &crash);
 }
@@ -302,7 +322,7 @@ crash_of_worker(struct worker *worker)
 	}
 	crash.plugin[sizeof crash.plugin - 1] = '\0';
 	plugin = *crash.plugin ? master_plugin(master, crash.plugin) : NULL;
-	start_report(master, plugin, worker->crash_fd);
+	start_report(master, plugin, &crash, worker->crash_fd);
 	if (plugin)
 		count_crash(plugin, &crash);
 }

@@ -243,6 +243,31 @@ is_own(const struct frame *frame, const struct worker_crash *crash)
 	       strstr(frame->module, copy);
 }
 
+/* A thread that a service made itself is known by its code alone: "/run/copies/hello.3.so" is hello's. */
+static void
+find_plugin(struct worker_crash *crash, const struct frame *frames)
+{
+	for (uint32_t i = 0; i < crash->n_frames && !*crash->plugin; i++) {
+		const char *copies = frames[i].module
+		                             ? strstr(frames[i].module, "/copies/")
+		                             : NULL,
+			   *name = copies ? copies + strlen("/copies/") : NULL, *end;
+		size_t len;
+
+		if (!name || strchr(name, '/'))
+			continue;
+		end = strrchr(name, '.'); /* of ".so" */
+		while (end && end > name && end[-1] != '.')
+			end--;
+		len = end && end > name ? (size_t)(end - name - 1) : 0;
+		if (len > 0 && len < sizeof crash->plugin) {
+			memcpy(crash->plugin, name, len);
+			crash->plugin[len] = '\0';
+			crash->generation = (uint32_t)atoi(end);
+		}
+	}
+}
+
 /* The frame to name first: the innermost of the plugin whose line is known, else the innermost known. */
 static int
 culprit(const struct frame *frames, const struct worker_crash *crash)
@@ -428,7 +453,7 @@ to_json(const struct worker_crash *crash, const struct frame *frames)
 		line_of(print_circumstances, crash_what(crash), crash, frames));
 
 	set_place(json, at < 0 ? NULL : frames[at].place);
-	return json_pack("{s:o,s:o}", "crash", json, "log",
+	return json_pack("{s:s,s:o,s:o}", "plugin", crash->plugin, "crash", json, "log",
 	                 line_of(print_log, "", crash, frames));
 }
 
@@ -495,6 +520,7 @@ host_symbolise_main(int fd)
 	maps = read_maps(fd);
 	locate(frames, &crash, maps);
 	name_frames(frames, crash.n_frames);
+	find_plugin(&crash, frames);
 	json = to_json(&crash, frames + leave_out_guard(&crash, frames));
 	json_dumpf(json, stdout, JSON_COMPACT);
 	json_decref(json);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A service with the mistakes of a learner, one for each path: NAME is which, and / is well. */
 #include <assert.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,23 @@ blocking_sleep(void)
 	return 0;
 }
 
+/* A thread of the service's own, which the host knows nothing of. */
+static void *
+own_thread(void *arg)
+{
+	*(volatile int *)(uintptr_t)(always - 1) = 1; /* line: thread */
+	return arg;
+}
+
+static int
+start_thread(void)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, own_thread, NULL) ||
+	       pthread_join(thread, NULL);
+}
+
 static int
 go_wrong(const char *how)
 {
@@ -86,6 +104,8 @@ go_wrong(const char *how)
 		assert(always == 0); /* line: assert */
 	if (!strcmp(how, "/overflow"))
 		return stack_overflow(0);
+	if (!strcmp(how, "/thread"))
+		return start_thread();
 	if (!strcmp(how, "/array"))
 		return large_array(7);
 	if (!strcmp(how, "/double"))

@@ -131,6 +131,17 @@ def test_what_crashes_is_back_at_once_explained_and_harms_no_other():
         assert "    called by bad_handle at " in words and "a pointer was NULL" in words
 
 
+def test_a_crash_of_a_thread_that_a_service_made_is_its_own():
+    with start(["thread"]) as host:
+        port = host.port("thread")
+        provoke(port, "/thread")
+        crash = explained(host, "thread")
+        assert crash["what"] == "segmentation fault" and crash["function"] == "own_thread" and crash["line"] == line("thread"), crash
+        assert crash["generation"] == 1 and crash["span"] is None
+        cupola.until(lambda: is_well(port), "it to be back")
+        assert host.plugin("thread")["crashes"] == 1
+
+
 def test_what_blocks_is_a_warning_with_its_line_and_told_once():
     with start(HARMLESS) as host:
         port, pid = host.port("sleep"), host.plugin("sleep")["pid"]
