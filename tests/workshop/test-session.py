@@ -380,8 +380,15 @@ def test_a_host_of_the_learners_own_is_attached_to_and_left():
             session.expect("Ctrl-C leaves the host running")
             session.expect(ISS + r": built and reloaded")
             assert get(learner, ISS, "/").text == "typed by a learner\n"
+            second = learner.session()
+            second.expect("this one looks on")
             assert session.interrupt() == 0
-            assert get(learner, ISS, "/").status == 400
+            assert get(learner, ISS, "/").status == 400  # the host goes on
+            second.expect("this one builds now")
+            learner.edit(APP, "typed by a learner", "built by the other")
+            second.expect(ISS + r": built and reloaded")
+            assert get(learner, ISS, "/").text == "built by the other\n"
+            assert second.interrupt() == 0
         finally:
             host.terminate()
             host.wait(30)

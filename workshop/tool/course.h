@@ -29,9 +29,8 @@ struct step {
 	bool path90;
 	bool has_stage;
 	bool has_check;
-	const char **files; /* that the step edits; ends with NULL */
-	const char **
-		command; /* what its checks are made around, in the working copy; as files, may be empty */
+	const char **files;   /* that the step edits; ends with NULL */
+	const char **command; /* that its checks are made around; ends with NULL */
 };
 
 struct section {

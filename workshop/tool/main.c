@@ -88,7 +88,7 @@ print_usage(void)
 	for (const struct command *command = commands; command->name; command++)
 		printf("  cupola workshop %-10s%.*s\n", command->name,
 		       (int)strcspn(command->help, "\n"), command->help);
-	puts("\nEach takes --dir DIR, the working copy. cupola workshop COMMAND --help says more.");
+	puts("\nEach takes --dir DIR, the working copy. cupola workshop COMMAND --help says more,\nman cupola-workshop all.");
 }
 
 static void
@@ -137,7 +137,8 @@ read_arguments(struct tool *tool, int argc, char **argv, int *status)
 	for (int i = 0; i < argc; i++) {
 		const char *arg = argv[i];
 
-		if (!strcmp(arg, "--help") || !strcmp(arg, "-h")) {
+		if (!strcmp(arg, "--help") || !strcmp(arg, "-h") ||
+		    (!command && !strcmp(arg, "help"))) {
 			help = true;
 		} else if (!strcmp(arg, "--dir") && i + 1 < argc) {
 			tool->wanted = argv[++i];

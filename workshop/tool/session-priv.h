@@ -43,13 +43,15 @@ struct session {
 	long long ask_ms;   /* when to ask for the next status */
 	unsigned reloads,
 		asked_at_reload; /* a status from before a reload of ours tells nothing new */
-	char *seen_build;        /* what another session's last build was; owned */
+	char *seen_build, *seen_conf; /* what another session did last; owned */
 	bool ended;
 	int result; /* not 0: the host ended in disorder */
 };
 
 /* Takes the lock of who builds: 0, or -EWOULDBLOCK. */
 int session_lock(struct session *session);
+/* Becomes the one that builds when nobody else is. */
+void session_take_over(struct session *session);
 /* Runs until the host ends, or Ctrl-C. The exit status. */
 int session_run(struct session *session, const struct json_t *status);
 /* Builds the unit and reloads it, or says what to type while the tour asks for that. */
@@ -60,6 +62,6 @@ void session_ask_status(struct session *session);
 void session_check_soon(struct session *session);
 void session_check_now(struct session *session);
 /* A command of ours with the same options, in a session's words. Owned argv; its strings are borrowed. */
-const char **session_own(const struct tool *tool, const char *command, const char *more);
+const char **session_own(const struct tool *tool, const char *command);
 
 #endif

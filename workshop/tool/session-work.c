@@ -78,7 +78,7 @@ void
 session_check_now(struct session *session)
 {
 	struct otel_error err = OTEL_ERROR_INIT;
-	const char **argv = session_own(session->tool, "check", NULL);
+	const char **argv = session_own(session->tool, "check");
 	struct job_how how = { .one = true, .colours = *colour(BOLD) };
 	struct job *job = NULL;
 	int r;
@@ -347,6 +347,8 @@ on_status(struct job *job, void *arg)
 	    session->asked_at_reload ==
 	            session->reloads) /* what a reload of ours overtook is old */
 		look_at_all(session, status);
+	if (status && session->lock < 0)
+		session_take_over(session);
 	json_decref(status);
 }
 

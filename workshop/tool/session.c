@@ -70,7 +70,7 @@ session_builds(const struct tool *tool)
 }
 
 const char **
-session_own(const struct tool *tool, const char *command, const char *more)
+session_own(const struct tool *tool, const char *command)
 {
 	const char **argv = xcalloc(8, sizeof *argv);
 	int n = 0;
@@ -80,8 +80,6 @@ session_own(const struct tool *tool, const char *command, const char *more)
 	argv[n++] = "--dir";
 	argv[n++] = tool->dir;
 	argv[n++] = command;
-	if (more)
-		argv[n++] = more;
 	return argv;
 }
 
@@ -121,29 +119,49 @@ say_other(const char *name, const json_t *unit)
 		say_in(RED, "%s: not reloaded: %s", name, text ? text : "");
 }
 
+/* Whether it is other than the last time; the first time tells nothing. */
+static bool
+is_new(char **seen, const json_t *now)
+{
+	char *text = now ? json_dumps(now,
+	                              JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY)
+	                 : NULL;
+	bool differs = text && *seen && strcmp(text, *seen) != 0;
+
+	if (text) {
+		free(*seen);
+		*seen = text;
+	}
+	return differs;
+}
+
 /* Repeats what the session that builds did last. */
 static void
 follow(struct session *session)
 {
 	json_t *recorded = build_recorded(session->tool), *unit;
 	const char *name = json_string_value(json_object_get(recorded, "last"));
-	char *text;
 
 	unit = name ? json_object_get(json_object_get(recorded, "units"), name) : NULL;
-	text = unit ? json_dumps(unit, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-	if (text && session->seen_build && strcmp(text, session->seen_build) != 0) {
+	if (is_new(&session->seen_build, unit)) {
 		say_other(name, unit);
+		if (json_is_true(json_object_get(unit, "ok")))
+			session_check_soon(session);
+	}
+	if (is_new(&session->seen_conf, json_object_get(recorded, "conf"))) {
+		say("host.conf: the other session has dealt with it");
 		session_check_soon(session);
 	}
-	if (text) {
-		free(session->seen_build);
-		session->seen_build = text;
-	}
 	json_decref(recorded);
-	if (session_lock(session) == 0) {
-		say("The session that built has ended; this one builds now.");
-		begin_watching(session);
-	}
+}
+
+void
+session_take_over(struct session *session)
+{
+	if (session_lock(session) < 0)
+		return;
+	say("The session that built has ended; this one builds now.");
+	begin_watching(session);
 }
 
 /* ---- keys ---- */
@@ -151,7 +169,7 @@ follow(struct session *session)
 static void
 run_own(struct session *session, const char *command)
 {
-	const char **argv = session_own(session->tool, command, NULL);
+	const char **argv = session_own(session->tool, command);
 
 	keys_end();
 	job_run_here(argv, NULL);
@@ -367,5 +385,6 @@ session_run(struct session *session, const json_t *status)
 	unblock_signals(signals);
 	free(session->units);
 	free(session->seen_build);
+	free(session->seen_conf);
 	return session->result;
 }
