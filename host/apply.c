@@ -66,6 +66,8 @@ end_waiting(struct applying *applying)
 		json_object_set_new(answer, "ok", json_true());
 	applying->done(answer, applying->arg);
 	json_decref(answer);
+	for (size_t i = 0; i < applying->n_reloads; i++)
+		free(applying->reloads[i].plugin);
 	free(applying->reloads);
 	free(applying->error);
 	free(applying);
@@ -196,13 +198,12 @@ on_reloaded(json_t *answer, void *arg)
 static void
 reload_next(struct applying *applying)
 {
-	struct plugin *plugin = NULL;
-	struct reload *reload;
+	while (applying->next < applying->n_reloads) {
+		const struct reload *reload = &applying->reloads[applying->next++];
+		struct plugin *plugin = master_plugin(applying->master, reload->plugin);
+		const struct worker *worker = plugin ? plugin->process->worker : NULL;
 
-	while (!plugin && applying->next < applying->n_reloads) {
-		reload = &applying->reloads[applying->next++];
-		plugin = master_plugin(applying->master, reload->plugin);
-		if (plugin && plugin->process->worker && plugin->process->worker->ready)
+		if (worker && worker->ready) {
 			control_reload_as(
 				applying->master, plugin,
 				&(struct reload_as){ reload->same_code,
@@ -210,19 +211,11 @@ reload_next(struct applying *applying)
 			                                     reload->only_telemetry },
 				on_reloaded,
 				new_step(applying, reload->plugin, "reloaded"));
-		else if (plugin)
+			return;
+		}
+		if (plugin) /* it starts with the new configuration, or catches up */
 			add_result(applying, reload->plugin,
 			           "waits for its process to start", NULL);
-		if (plugin)
-			continue;
-		free(reload->plugin);
-		reload->plugin = NULL;
-	}
-	if (plugin)
-		return;
-	for (size_t i = 0; i < applying->n_reloads; i++) {
-		free(applying->reloads[i].plugin);
-		applying->reloads[i].plugin = NULL;
 	}
 }
 

@@ -32,8 +32,8 @@ struct reading {
 	size_t n;
 	/* of the report that is being read: */
 	char *head, *places;
-	bool is_leak, has_frame;
-	size_t n_frames; /* of its last section */
+	bool is_leak, has_frame, no_leaks; /* no_leaks: they could not be looked for */
+	size_t n_frames;                   /* of its last section */
 };
 
 static void
@@ -254,6 +254,8 @@ take(struct reading *reading, char *line)
 	           strncmp(line, "Indirect leak of ", 17) == 0) {
 		finish(reading);
 		begin_leak(reading, line);
+	} else if (strstr(line, "LeakSanitizer has encountered a fatal error")) {
+		reading->no_leaks = true;
 	} else if (strncmp(line, "SUMMARY:", 8) == 0) {
 		finish(reading);
 	} else if (!*line && reading->head && reading->is_leak) {
@@ -322,6 +324,10 @@ memcheck_report(FILE *from, const struct memcheck_own *own, FILE *to)
 		free(finding->head);
 		free(finding->places);
 	}
+	if (reading.no_leaks)
+		fputs("leaks could not be looked for: LeakSanitizer needs ptrace(), which a debugger "
+		      "or a container may forbid\n",
+		      to);
 	free(reading.list);
 	return reading.n;
 }

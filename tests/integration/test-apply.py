@@ -296,7 +296,7 @@ def test_a_process_that_is_starting_catches_up():
     with Course() as course:
         course.edit("deployment.environment.name = dev")
         os.kill(course.host.plugin("learner")["pid"], 9)
-        course.reload()
+        assert "\nother: generation 2 " in course.reload(), "the others do not wait for it"
         within_a_second(lambda: [1 for e in ("loaded", "reloaded") for r, _ in course.events(e) if r.get("deployment.environment.name") == "dev"],
                         "the environment")
 
