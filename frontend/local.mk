@@ -15,7 +15,7 @@ station_page_js = %D%/station/js/main.js %D%/station/js/route.js %D%/station/js/
 	%D%/station/js/states.js %D%/station/js/overview.js %D%/station/js/sparkline.js %D%/station/js/traces.js \
 	%D%/station/js/trace.js %D%/station/js/tree.js %D%/station/js/waterfall.js %D%/station/js/span-panel.js \
 	%D%/station/js/logs.js %D%/station/js/metrics.js %D%/station/js/lines.js %D%/station/js/units.js %D%/station/js/chart.js \
-	%D%/station/js/receiver.js %D%/station/js/crash.js %D%/station/js/histogram.js %D%/station/js/markers.js \
+	%D%/station/js/receiver.js %D%/station/js/crash.js %D%/station/js/histogram.js %D%/station/js/hover.js %D%/station/js/markers.js \
 	%D%/station/js/metric.js %D%/station/js/notices.js %D%/station/js/service.js %D%/station/js/streams.js %D%/station/js/timeline.js
 stationpagedir = $(pkgdatadir)/frontend/station
 stationpagejsdir = $(stationpagedir)/js

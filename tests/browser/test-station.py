@@ -326,17 +326,26 @@ def test_a_counter_moves_and_is_split_by_status():
         names = cupola.until(lambda: browser.texts('[data-metric="iss.requests"] text.name'), "direct labels")
         assert any(n.endswith(" 200200") or n.rstrip("0123456789").endswith(" ") for n in names), names
         assert any("⚠ 503" in n for n in names), names
+        browser.run("document.querySelector('[data-metric=\"iss.requests\"] h3 a').focus()")
+        center = browser.run("const b = document.querySelector('[data-metric=\"iss.requests\"] svg').getBoundingClientRect(); return [b.left + 300, b.top + 60]")
+        browser.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": center[0], "y": center[1]})
+        said = wait_for(browser, '[data-metric="iss.requests"] .readout', "200")
+        counts[200] += 2
+        count()
+        wait_for(browser, '[data-metric="iss.requests"] .totals', "12 in all")
+        assert browser.texts('[data-metric="iss.requests"] .readout') and "200" in said, "what is under the pointer is told while the chart is drawn anew"
+        assert browser.run("return document.activeElement.textContent") == "iss.requests", "and the focus stays"
         browser.shot("metrics-split-1280-light")
         click(browser, '[data-metric="iss.requests"] h3 a')
         cupola.until(lambda: browser.driver.current_url.endswith("#/metrics/iss.requests?service=shop"), "the metric's page")
         wait_for(browser, '[data-fact="type"]', "counter")
         wait_for(browser, '[data-fact="unit"]', "{request}")
-        wait_for(browser, '[data-fact="total"]', "10")
+        wait_for(browser, '[data-fact="total"]', "12")
         rows = cupola.until(lambda: browser.texts(".series-table tbody tr"), "the series")
         assert any("http.response.status_code=200" in r and "int" in r for r in rows), rows
         counts[503] += 5
         count()
-        wait_for(browser, '[data-fact="total"]', "15")
+        wait_for(browser, '[data-fact="total"]', "17")
         browser.shot("metric-counter-1280-light")
         assert not browser.errors()
 

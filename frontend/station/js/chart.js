@@ -2,6 +2,7 @@
 // A small line chart. lines = [{ label, colour, points: [[ms, value or null], ...] }]; null breaks the line.
 
 import { h, svg } from "../shared/dom.js";
+import { readout } from "./hover.js";
 import { lines as markerLines } from "./markers.js";
 import { to as address } from "./route.js";
 import { formatter } from "./units.js";
@@ -75,37 +76,38 @@ export function chart({ name, title, detail, extra, lines, unit = "", perSecond 
     grid.push(svg("line", { class: "grid", x1: LEFT, x2: width - right, y1: y(v), y2: y(v) }), svg("text", { class: "axis", x: LEFT - 7, y: y(v) + 4, "text-anchor": "end" }, write(v)));
   }
   const ends = lines.map((l) => ({ ...l, end: last(l.points) })).map((l) => ({ ...l, y: y(l.end[1]) }));
-  return h(
+  const area = svg(
+    "svg",
+    { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": `${name || title}: ${ends.map((e) => `${e.label} ${say(e.end[1])}`).join(", ")}` },
+    grid,
+    markerLines({ from, to, x, top: 1, bottom: HEIGHT - BOTTOM, right: width - right, service }),
+    svg("text", { class: "axis", x: LEFT, y: HEIGHT - 3 }, clock(from)),
+    svg("text", { class: "axis", x: width - right, y: HEIGHT - 3, "text-anchor": "end" }, clock(to)),
+    ends.map(({ colour, points, end, y: at, dashed, drawn = path(points, x, y) }) => [
+      svg("path", { class: `series${dashed ? " dashed" : ""}`, style: { "--colour": colour }, d: drawn.d }),
+      drawn.dots.map(([t, v]) => svg("circle", { class: "last", style: { "--colour": colour }, r: 1.8, cx: x(t), cy: y(v) })),
+      svg("circle", { class: "last", style: { "--colour": colour }, r: 2.5, cx: x(end[0]), cy: at }),
+    ]),
+    seen.map((e) =>
+      svg(
+        "a",
+        { href: address("traces", e.traceId, { span: e.spanId }), class: "exemplar" },
+        svg("title", {}, `${say(e.value)}: open the trace of this one`),
+        svg("circle", { r: 3.5, cx: x(e.time).toFixed(1), cy: y(e.value).toFixed(1) }),
+      ),
+    ),
+    named &&
+      spread(ends).map((e) =>
+        svg("text", { class: "name", x: width - right + 8, y: e.at + 4, style: { "--colour": e.colour } }, svg("title", {}, e.label), svg("tspan", { class: "value" }, say(e.end[1])), ` ${cut(e.label, 27 - say(e.end[1]).length)}`),
+      ),
+  );
+  const figure = h(
     "figure",
     { class: "chart", "data-metric": name },
     h("h3", {}, title),
     h("p", { title: detail }, detail || "\u00a0"),
     extra,
-    svg(
-      "svg",
-      { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": `${name || title}: ${ends.map((e) => `${e.label} ${say(e.end[1])}`).join(", ")}` },
-      grid,
-      markerLines({ from, to, x, top: 1, bottom: HEIGHT - BOTTOM, right: width - right, service }),
-      svg("text", { class: "axis", x: LEFT, y: HEIGHT - 3 }, clock(from)),
-      svg("text", { class: "axis", x: width - right, y: HEIGHT - 3, "text-anchor": "end" }, clock(to)),
-      ends.map(({ colour, points, end, y: at, dashed, drawn = path(points, x, y) }) => [
-        svg("path", { class: `series${dashed ? " dashed" : ""}`, style: { "--colour": colour }, d: drawn.d }),
-        drawn.dots.map(([t, v]) => svg("circle", { class: "last", style: { "--colour": colour }, r: 1.8, cx: x(t), cy: y(v) })),
-        svg("circle", { class: "last", style: { "--colour": colour }, r: 2.5, cx: x(end[0]), cy: at }),
-      ]),
-      seen.map((e) =>
-        svg(
-          "a",
-          { href: address("traces", e.traceId, { span: e.spanId }), class: "exemplar" },
-          svg("title", {}, `${say(e.value)}: open the trace of this one`),
-          svg("circle", { r: 3.5, cx: x(e.time).toFixed(1), cy: y(e.value).toFixed(1) }),
-        ),
-      ),
-      named &&
-        spread(ends).map((e) =>
-          svg("text", { class: "name", x: width - right + 8, y: e.at + 4, style: { "--colour": e.colour } }, svg("title", {}, e.label), svg("tspan", { class: "value" }, say(e.end[1])), ` ${cut(e.label, 27 - say(e.end[1]).length)}`),
-        ),
-    ),
+    area,
     !named &&
       h(
         "ul",
@@ -114,4 +116,7 @@ export function chart({ name, title, detail, extra, lines, unit = "", perSecond 
         lines.length > MAX_LEGEND && h("li", { class: "count" }, `and ${lines.length - MAX_LEGEND} more`),
       ),
   );
+  const box = { left: LEFT, right: width - right, top: TOP, bottom: HEIGHT - BOTTOM };
+  const timeAt = (px) => from + ((px - LEFT) / Math.max(1, width - LEFT - right)) * (to - from);
+  return readout(figure, area, { key: `${name || title}`, lines, box, timeAt, say });
 }

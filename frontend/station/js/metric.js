@@ -11,7 +11,7 @@ import { nothingYet } from "./notices.js";
 import { series as flat, show } from "./otlp.js";
 import { sameName, service, serviceChoice, tooMany, when } from "./parts.js";
 import { remember } from "./route.js";
-import { loading } from "./states.js";
+import { keepingFocus, loading } from "./states.js";
 import { formatter, unitName, unitWord } from "./units.js";
 import { fetcher, MAX_SERIES, rangeOf } from "./streams.js";
 
@@ -129,7 +129,7 @@ async function load() {
     const status = await data.status();
     return void fill(parts.picture, nothingYet(`points of ${name}`, "metrics", status, current.service));
   }
-  draw(metrics);
+  keepingFocus(root, () => draw(metrics));
 }
 
 function change(part) {

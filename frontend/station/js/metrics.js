@@ -9,7 +9,7 @@ import { exemplarsOf, linesOf, totalOf } from "./lines.js";
 import { nothingYet } from "./notices.js";
 import { sameName, searchField, serviceChoice, tooMany } from "./parts.js";
 import { remember } from "./route.js";
-import { loading, nothingMatches } from "./states.js";
+import { keepingFocus, loading, nothingMatches } from "./states.js";
 import { fetcher, LIMIT, rangeOf } from "./streams.js";
 import { formatter, unitWord } from "./units.js";
 
@@ -85,7 +85,7 @@ async function load() {
     askedRows = Date.now();
   }
   status = told;
-  if (charts.clientWidth) draw(rows, status);
+  if (charts.clientWidth) keepingFocus(charts, () => draw(rows, status));
 }
 
 function change(part) {

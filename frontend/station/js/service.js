@@ -10,10 +10,10 @@ import { settingsOf, switchedOff } from "./notices.js";
 import { attributes, show, types } from "./otlp.js";
 import { attributeTable, eventWord, facts, when } from "./parts.js";
 import { to } from "./route.js";
-import { keyed, loading } from "./states.js";
+import { keepingFocus, keyed, loading } from "./states.js";
 
 const SHOWN = 12; // records of its lifecycle
-let root, name, seen;
+let root, name, seen, head;
 
 const ms = (nano) => Number(BigInt(nano) / 1000000n);
 
@@ -68,7 +68,19 @@ function absent() {
   ];
 }
 
-function draw(s, resources) {
+/* What moves with each arrival, apart from what is read. */
+function drawHead(s) {
+  keepingFocus(head, () =>
+    fill(
+      head,
+      h("div", { class: "bar" }, h("h1", { class: "service large", style: { "--colour": serviceColour(name) } }, name || "(no service.name)"), h("span", { class: "count" }, "heard ", when(ms(s.lastUnixNano)))),
+      facts(s.about),
+      sends(s),
+    ),
+  );
+}
+
+function draw(resources) {
   const now = resources[0];
   const events = markers.all(name);
   const crash = markers.crashes(name)[0];
@@ -76,9 +88,7 @@ function draw(s, resources) {
   keyed(lifecycle, events.slice(0, SHOWN), (e) => `${e.nano} ${e.word}`, () => "", lifecycleRow);
   fill(
     root,
-    h("div", { class: "bar" }, h("h1", { class: "service large", style: { "--colour": serviceColour(name) } }, name || "(no service.name)"), h("span", { class: "count" }, "heard ", when(ms(s.lastUnixNano)))),
-    facts(s.about),
-    sends(s),
+    head,
     switchedOff(name),
     crash && crashCard(crash),
     h(
@@ -108,17 +118,19 @@ async function load() {
   if (mine !== name) return; // another one was opened meanwhile
   const s = services.find((x) => x.name === name);
   const list = answer.resources.map(resource).sort((a, b) => b.last - a.last || b.first - a.first);
-  const now = JSON.stringify([s && [s.spans, s.logs, s.metrics, s.about], list.map((r) => r.first), markers.all(name).length, markers.all(name)[0]?.nano]);
+  if (s) drawHead(s);
+  const now = JSON.stringify([Boolean(s), list.map((r) => r.first), markers.all(name).length, markers.all(name)[0]?.nano]);
   if (now === seen) return;
   seen = now;
   if (!s || !list.length) fill(root, absent());
-  else draw(s, list);
+  else draw(list);
 }
 
 export async function render(main, { id }) {
   root = main;
   name = id;
   seen = "";
+  head = h("div", {});
   fill(root);
   await loading(root, load);
 }

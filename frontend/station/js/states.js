@@ -32,6 +32,16 @@ export async function loading(element, load) {
   }
 }
 
+const nameOf = (element) => element.getAttribute("href") || element.dataset?.attributes || element.textContent;
+
+/** Draws anew what is in `element`, and gives the focus back to what had it. */
+export function keepingFocus(element, draw) {
+  const active = element.contains(document.activeElement) ? document.activeElement : null;
+  const name = active && nameOf(active);
+  draw();
+  if (active && !active.isConnected) [...element.querySelectorAll(active.tagName)].find((e) => nameOf(e) === name)?.focus({ preventScroll: true });
+}
+
 /**
  * Makes the children of `parent` those of `items`, in order, and keeps the elements that are there already:
  * what has the focus keeps it, and what is read does not move. `build(item)` makes one; it is made anew
