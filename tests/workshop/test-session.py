@@ -475,6 +475,11 @@ def test_faults_are_planted_and_mended():
         learner.ok("break", "none")
         assert "expected iss, places or none, found moon" in learner.fails("break", "moon")
         assert "is no service" in learner.fails("memcheck", "moon")
+        if not os.environ.get("CUPOLA_SAN"):  # what has its own sanitizers is not preloaded with others
+            assert "found nothing" in learner.ok("memcheck")
+            learner.edit(APP, "if (problem)", "*(volatile char *)malloc(3) = 0;\n\tif (problem)")
+            out = learner.run("memcheck", ISS)
+            assert out.returncode == 1 and "leak" in out.stdout + out.stderr and "make:" not in out.stderr, out
         session.interrupt()
 
 

@@ -64,8 +64,7 @@ int
 cmd_memcheck(struct tool *tool)
 {
 	const char *service = tool->n_rest ? tool->rest[0] : "iss-distance-service";
-	const char *const argv[] = { "make", "-s", "--no-print-directory", "memcheck",
-		                     NULL };
+	const char *argv[] = { tool->cupola, "memcheck", ".", NULL };
 	char *dir;
 	int r;
 
