@@ -55,6 +55,25 @@ START_TEST(gcc_and_clang_name_file_line_and_column)
 }
 END_TEST
 
+START_TEST(what_is_wrong_in_a_macro_is_told_where_it_is_used)
+{
+	read_words(
+		"app.c:50:1: error: before\n"
+		"/opt/include/otel/value.h:157:9: warning: missing braces around initializer\n"
+		"/opt/include/otel/logs.h:90:46: note: in expansion of macro 'OTEL_ATTRIBUTES'\n"
+		"app.c:54:17: note: in expansion of macro 'otel_log'\n"
+		"/opt/include/otel/value.h:158:9: error: no such member\n"
+		"app.c:60:1: note: in expansion of macro 'otel_log'\n"
+		"app.c:61:1: note: in expansion of macro 'another'\n");
+	ck_assert_uint_eq(build.n_warnings, 1);
+	ck_assert_str_eq(build.warnings[0].file, "gateway/app.c");
+	ck_assert_int_eq(build.warnings[0].line, 54);
+	ck_assert_uint_eq(build.n_errors, 2);
+	EXPECT_ERROR(0, "gateway/app.c", 50, "before");
+	EXPECT_ERROR(1, "gateway/app.c", 60, "no such member");
+}
+END_TEST
+
 START_TEST(the_linker_names_a_place_when_it_knows_one)
 {
 	read_words(
@@ -147,6 +166,7 @@ main(void)
 
 	tcase_add_checked_fixture(tcase, NULL, teardown);
 	tcase_add_test(tcase, gcc_and_clang_name_file_line_and_column);
+	tcase_add_test(tcase, what_is_wrong_in_a_macro_is_told_where_it_is_used);
 	tcase_add_test(tcase, the_linker_names_a_place_when_it_knows_one);
 	tcase_add_test(tcase, make_names_its_own_file);
 	tcase_add_test(tcase, other_words_are_nobodys_mistake);

@@ -285,6 +285,28 @@ def test_a_compile_error_is_said_with_file_and_line():
         session.interrupt()
 
 
+def test_what_is_saved_while_it_is_compiled_is_built_too():
+    with Learner() as learner:
+        learner.built_copy()
+        beyond_tour(learner)
+        # A compiler that is slow when told to, so that its object is newer than a source that it has not read.
+        compiler, slow, compiled = (os.path.join(learner.home, "bin", name) for name in ("cc", "slow", "compiled"))
+        os.makedirs(os.path.dirname(compiler))
+        with open(compiler, "w") as file:
+            file.write(f"#!/bin/sh\n{shutil.which('cc')} \"$@\" || exit\n"
+                       f"[ -e {slow} ] || exit 0\n: > {compiled}\nwhile [ -e {slow} ]; do sleep 0.02; done\ntouch app.o\n")
+        os.chmod(compiler, 0o755)
+        session = started(learner, env={"PATH": f"{os.path.dirname(compiler)}:{learner.env['PATH']}"})
+        good = learner.read(APP)
+        open(slow, "w").close()
+        learner.write(APP, good.replace(b"if (problem)", TYPED.replace("typed", "saved first").encode(), 1))
+        cupola.until(lambda: os.path.exists(compiled), "the compiler to have read it")
+        learner.write(APP, good.replace(b"if (problem)", TYPED.replace("typed", "saved at once after").encode(), 1))
+        os.unlink(slow)
+        cupola.until(lambda: get(learner, ISS, "/").text == "saved at once after by a learner\n", "what was saved last")
+        session.interrupt()
+
+
 def test_host_conf_is_taken_up_or_its_mistake_told():
     with Learner() as learner:
         learner.built_copy()
@@ -298,6 +320,13 @@ def test_host_conf_is_taken_up_or_its_mistake_told():
         session.expect(r"host\.conf: has a mistake; what was before stays in force", mark)
         session.expect(r"^  host\.conf:\d+: .*otpl", mark)
         assert get(learner, ISS, PLACE).status == 200
+        assert re.search(r"^host\.conf has a mistake.*\n  host\.conf:\d+: .*otpl", learner.run("check", "0.1").stdout, re.M)
+        shown = json.loads(learner.ok("progress", "--json"))["build"]
+        assert (shown["service"], shown["ok"]) == ("host.conf", False) and shown["errors"][0]["line"] > 0, shown
+        mark = session.mark()
+        learner.write("host.conf", conf)
+        session.expect(r"host\.conf: in force after [\d.]+ s", mark)
+        assert "mistake" not in learner.run("check", "0.1").stdout
         assert not any("by hand" in line for line in session.lines)
         session.interrupt()
 
@@ -424,7 +453,7 @@ def test_watch_takes_keys_on_a_terminal():
             press(b"h", "1 of 3")
             press(b"n", "Now:")
             press(b"l", "done, in")
-            press(b"d", "+++ solution/") if learner.now() != "tour" else press(b"d", "those of the solution")
+            press(b"d", "+++ solution/") if learner.now() != "tour" else press(b"d", "no solution to compare with")
             press(b"s", "after the third hint")
             press(b"c", "failed in")
             os.write(ours, b"q")

@@ -33,6 +33,7 @@ WRONG = [
      "1.2:error-on-failure", r"expected"),
     ("1.2", "who asked is in the record", [(ISS, '"bad latitude or longitude")', '"bad request", OTEL_STR("client.address", req->peer))')],
      "1.2:nobody-named", r"client\.address"),
+    ("1.2", "as if it were printf", [(ISS, '"bad latitude or longitude")', '"bad question: %s", problem)')], "1.2:constant-body", r"bad question: %s"),
     ("1.2", "nothing is said of what went well", [(ISS, 'otel_log(iss->host->logger, OTEL_INFO, "calculated the distance of the ISS",', "(void)(0,"),
                                                   (ISS, 'OTEL_DOUBLE("iss.distance", km));', "0);")], "1.2:info-per-request", r"INFO"),
     # Section 2

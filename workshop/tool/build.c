@@ -20,11 +20,13 @@
 /* ---- make ---- */
 
 int
-build_start(const struct tool *tool, const char *unit, struct job **out,
+build_start(const struct tool *tool, const char *unit, bool anew, struct job **out,
             struct otel_error *err)
 {
 	char *dir = xasprintf("%s/%s", tool->dir, unit), jobs[16];
-	const char *const argv[] = { "make", "-s", "--no-print-directory", jobs, NULL };
+	const char *const argv[] = {
+		"make", "-s", "--no-print-directory", jobs, anew ? "-B" : NULL, NULL
+	};
 	struct job_how how = { .dir = dir, .one = true, .quiet = true };
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int r;
@@ -110,6 +112,22 @@ linker_place(const char *line)
 	return what ? at : NULL;
 }
 
+/* What went wrong inside a macro of a header is told where the learner has used it. */
+static void
+relocate(const char *unit, const char *dir, const char *line, size_t len, int number,
+         struct build *out)
+{
+	struct build_error *last = out->warned_last ? &out->warnings[out->n_warnings - 1]
+	                           : out->n_errors  ? &out->errors[out->n_errors - 1]
+	                                            : NULL;
+
+	if (last && *last->file == '/' && *line != '/') {
+		free(last->file);
+		last->file = place(unit, dir, line, len);
+		last->line = number;
+	}
+}
+
 static void
 parse_line(const char *unit, const char *dir, const char *line, struct build *out)
 {
@@ -131,12 +149,17 @@ parse_line(const char *unit, const char *dir, const char *line, struct build *ou
 	if (!rest)
 		return;
 	if ((text = behind(rest, "error: ")) || (text = behind(rest, "fatal error: ")) ||
-	    (text = behind(rest, "*** ")))
+	    (text = behind(rest, "*** "))) {
 		add(&out->errors, &out->n_errors, place(unit, dir, line, len), number,
 		    text);
-	else if ((text = behind(rest, "warning: ")))
+		out->warned_last = false;
+	} else if ((text = behind(rest, "warning: "))) {
 		add(&out->warnings, &out->n_warnings, place(unit, dir, line, len), number,
 		    text);
+		out->warned_last = true;
+	} else if (behind(rest, "note: in expansion of macro ")) {
+		relocate(unit, dir, line, len, number, out);
+	}
 }
 
 /* When make failed and nobody named a place: the last line that says something. */
@@ -310,8 +333,32 @@ build_conf_hash(const struct tool *tool)
 	return hash;
 }
 
+/* As the errors of a compiler: an array of {file, line, text}. */
+static json_t *
+mistakes_as_json(const char *text)
+{
+	json_t *list = json_array();
+
+	for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
+		size_t len = strcspn(text, "\n"), name = strcspn(text, ":\n");
+		char *rest;
+		long line = name < len ? strtol(text + name + 1, &rest, 10) : 0;
+
+		if (line > 0 && !strncmp(rest, ": ", 2))
+			json_array_append_new(
+				list, json_pack("{s:s%,s:i,s:s%}", "file", text, name,
+			                        "line", (int)line, "text", rest + 2,
+			                        (size_t)(text + len - rest - 2)));
+		else if (len && strncmp(text, "cupola ", 7) != 0)
+			json_array_append_new(list,
+			                      json_pack("{s:s,s:i,s:s%}", "file", "",
+			                                "line", 0, "text", text, len));
+	}
+	return list;
+}
+
 void
-build_record_conf(const struct tool *tool, uint64_t hash)
+build_record_conf(const struct tool *tool, uint64_t hash, const char *mistakes)
 {
 	json_t *all = build_recorded(tool);
 	char digits[24];
@@ -320,6 +367,11 @@ build_record_conf(const struct tool *tool, uint64_t hash)
 		all = json_pack("{s:{}}", "units");
 	snprintf(digits, sizeof digits, "%016" PRIx64, hash);
 	json_object_set_new(all, "conf", json_string(digits));
+	json_object_del(all, "conf_mistakes");
+	if (mistakes)
+		json_object_set_new(all, "conf_mistakes",
+		                    json_pack("{s:b,s:o}", "ok", false, "errors",
+		                              mistakes_as_json(mistakes)));
 	write_record(tool, all);
 }
 
@@ -378,6 +430,11 @@ build_shown(json_t *recorded, const char **unit)
 	{
 		if (json_is_false(json_object_get(build, "ok")))
 			return build;
+	}
+	build = json_object_get(recorded, "conf_mistakes");
+	if (build) {
+		*unit = "host.conf";
+		return build;
 	}
 	*unit = json_string_value(json_object_get(recorded, "last"));
 	return *unit ? json_object_get(units, *unit) : NULL;

@@ -33,10 +33,11 @@ struct build {
 	size_t n_errors;
 	struct build_error *warnings;
 	size_t n_warnings;
+	bool warned_last; /* while reading: the last of all was a warning */
 };
 
-/* Begins `make` in DIR/unit. 0 and an owned job, or -errno. */
-int build_start(const struct tool *tool, const char *unit, struct job **out,
+/* Begins `make` in DIR/unit; `anew` builds all, whatever the times of files say. 0 and an owned job, or -errno. */
+int build_start(const struct tool *tool, const char *unit, bool anew, struct job **out,
                 struct otel_error *err);
 /* What the ended job said. */
 void build_read(const struct tool *tool, const char *unit, const struct job *job,
@@ -58,9 +59,12 @@ void build_record(const struct tool *tool, const struct build *build, uint64_t h
 /* Whether the sources are those of the last build; so they are when nothing was remembered. */
 bool build_is_current(const struct tool *tool, const struct json_t *recorded,
                       const char *unit);
-/* The same of host.conf, and that a session has dealt with it as it was then. */
+/*
+ * The same of host.conf, and that a session has dealt with it as it was then: `mistakes` has a line for each,
+ * FILE:LINE: TEXT, or is NULL when it is in force.
+ */
 uint64_t build_conf_hash(const struct tool *tool);
-void build_record_conf(const struct tool *tool, uint64_t hash);
+void build_record_conf(const struct tool *tool, uint64_t hash, const char *mistakes);
 /* Whether host.conf is as it was then; so it is when nothing was remembered. */
 bool build_conf_is_taken(const struct tool *tool, const struct json_t *recorded);
 /* What is remembered; owned, NULL when nothing. */

@@ -74,8 +74,10 @@ say_errors(const char *name, const json_t *unit)
 	size_t i;
 
 	say_in(RED, "%s %s, so what is checked is the version before:", name,
-	       json_is_true(json_object_get(unit, "refused")) ? "was refused by the host"
-	                                                      : "does not compile");
+	       !strcmp(name, "host.conf") ? "has a mistake"
+	       : json_is_true(json_object_get(unit, "refused"))
+	               ? "was refused by the host"
+	               : "does not compile");
 	json_array_foreach(errors, i, error)
 	{
 		const char *file = json_string_value(json_object_get(error, "file"));
@@ -92,7 +94,7 @@ say_errors(const char *name, const json_t *unit)
 static void
 say_what_runs(const struct tool *tool)
 {
-	json_t *recorded = await_builds(tool), *status = running_status(tool);
+	json_t *recorded = await_builds(tool), *status = running_status(tool), *conf;
 
 	for (size_t i = 0; !tool->json && tool->course->services[i]; i++) {
 		const char *name = tool->course->services[i];
@@ -114,6 +116,9 @@ say_what_runs(const struct tool *tool)
 			       "%s runs generation %d, not %d, which crashed; save a mended one",
 			       name, runs, (int)built);
 	}
+	conf = json_object_get(recorded, "conf_mistakes");
+	if (conf && !tool->json)
+		say_errors("host.conf", conf);
 	json_decref(recorded);
 	json_decref(status);
 }
@@ -361,6 +366,24 @@ choose(const struct tool *tool, const struct state *state, bool *wanted)
 	return n;
 }
 
+/* A step that only prepares shows nothing by itself; whoever checks it must not take that for a mistake. */
+static void
+say_together(const struct tool *tool, const struct state *state)
+{
+	const struct course *course = tool->course;
+	size_t i = state_now(state, course), by;
+
+	for (size_t j = 0; tool->n_rest && j <= course->n_steps; j++) {
+		i = j;
+		if (j < course->n_steps && !strcmp(course->steps[j].name, tool->rest[0]))
+			break;
+	}
+	by = course_checked_by(course, i);
+	if (i < by && by < course->n_steps)
+		say("%s shows nothing by itself, so it is checked together with %s.",
+		    course->steps[i].name, course->steps[by].name);
+}
+
 static int
 check_each(const struct tool *tool, const bool *wanted)
 {
@@ -441,6 +464,8 @@ cmd_check(struct tool *tool)
 		int turn = take_turn(tool);
 
 		say_what_runs(tool);
+		if (!tool->json)
+			say_together(tool, &state);
 		result = check_each(tool, wanted);
 		if (turn >= 0)
 			close(turn);

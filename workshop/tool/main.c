@@ -46,8 +46,10 @@ static const struct command commands[] = { /* in the order in which a learner me
 	  "a hint for what the last check missed: the concept, then where, then the code\n"
 	  "\n"
 	  "Each call gives the next of three levels for the first assertion that failed, or for the one named ID.\n" },
-	{ "diff", cmd_diff, true, false, 1, "diff [STEP]",
-	  "your files beside the solution of the step\n" },
+	{ "diff", cmd_diff, true, false, 1, "diff [STEP|FILE]",
+	  "your files beside the solution of the step\n"
+	  "\n"
+	  "With a FILE, such as gateway/app.c, only that one. Lines with - are yours, lines with + the solution's.\n" },
 	{ "solution", cmd_solution, true, false, 1, "solution [STEP]",
 	  "what the step adds; after it is solved, or after the third hint\n" },
 	{ "reset", cmd_reset, true, false, 1, "reset [FILE|all]",

@@ -147,26 +147,6 @@ cmd_catch_up(struct tool *tool)
 	return result;
 }
 
-/* The learner-editable file that is meant: by its path in the copy, or where the person stands. */
-static const char *
-find_file(const struct tool *tool, const char *name)
-{
-	char *real = realpath(name, NULL);
-	size_t above = strlen(tool->dir);
-	const char *found = NULL;
-
-	for (size_t i = 0; tool->course->files[i]; i++) {
-		const char *path = tool->course->files[i];
-
-		if (!strcmp(path, name) ||
-		    (real && !strncmp(real, tool->dir, above) && real[above] == '/' &&
-		     !strcmp(real + above + 1, path)))
-			found = path;
-	}
-	free(real);
-	return found;
-}
-
 int
 cmd_reset(struct tool *tool)
 {
@@ -183,7 +163,7 @@ cmd_reset(struct tool *tool)
 	now = state_now(&state, tool->course);
 	state_close(&state);
 	if (*text && strcmp(text, "all") != 0) {
-		one[0] = find_file(tool, text);
+		one[0] = tool_learner_file(tool, text);
 		if (!one[0])
 			return tool_fail(tool, "%s is none of the files that you edit",
 			                 text);

@@ -16,7 +16,8 @@ struct session_unit {
 	const char *name; /* borrowed from the course */
 	bool service;     /* reloaded when it was built */
 	bool changed;     /* waits for its turn */
-	int generation;   /* the last that was seen */
+	bool anew; /* saved while it was compiled: what came of that looks newer than its source */
+	int generation; /* the last that was seen */
 	int restarts; /* of its process: a generation that a crash brought was not loaded by hand */
 	long long crash_at;
 };
@@ -54,6 +55,8 @@ int session_lock(struct session *session);
 void session_take_over(struct session *session);
 /* Runs until the host ends, or Ctrl-C. The exit status. */
 int session_run(struct session *session, const struct json_t *status);
+/* Whether the tour is behind: before, what is saved waits for make and a reload by hand. */
+bool session_reloads_by_itself(const struct session *session);
 /* Builds the unit and reloads it, or says what to type while the tour asks for that. */
 void session_build_unit(struct session *session, struct session_unit *unit);
 void session_take_conf(struct session *session);

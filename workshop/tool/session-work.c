@@ -150,6 +150,7 @@ on_built(struct job *job, void *arg)
 	double seconds = seconds_since(session->began_ms);
 	struct build build;
 
+	unit->anew = build_hash(session->tool, unit->name) != session->hash;
 	build_read(session->tool, unit->name, job, &build);
 	build_say(&build);
 	if (build.ok && unit->service) {
@@ -163,8 +164,8 @@ on_built(struct job *job, void *arg)
 	build_fini(&build);
 }
 
-static bool
-reloads_by_itself(const struct session *session)
+bool
+session_reloads_by_itself(const struct session *session)
 {
 	struct otel_error err = OTEL_ERROR_INIT;
 	struct state state;
@@ -185,7 +186,7 @@ session_build_unit(struct session *session, struct session_unit *unit)
 	int r;
 
 	unit->changed = false;
-	if (unit->service && !reloads_by_itself(session)) {
+	if (unit->service && !session_reloads_by_itself(session)) {
 		say("%s: saved. Now `make -C %s` and `cupola reload %s` (Tour)",
 		    unit->name, unit->name, unit->name);
 		return;
@@ -194,7 +195,7 @@ session_build_unit(struct session *session, struct session_unit *unit)
 	session->began_ms = now_ms();
 	session->hash = build_hash(session->tool, unit->name);
 	say_for_now("%s: building ...", unit->name);
-	r = build_start(session->tool, unit->name, &job, &err);
+	r = build_start(session->tool, unit->name, unit->anew, &job, &err);
 	begin(session, r, job, on_built, &err);
 }
 
@@ -212,10 +213,10 @@ say_changes(const char *text)
 
 /* In force or refused: a check need not wait any more. */
 static void
-end_conf(struct session *session)
+end_conf(struct session *session, const char *mistakes)
 {
 	session->conf_busy = false;
-	build_record_conf(session->tool, session->conf_hash);
+	build_record_conf(session->tool, session->conf_hash, mistakes);
 }
 
 static void
@@ -225,7 +226,7 @@ on_conf_reloaded(struct job *job, void *arg)
 	char *why = job_sentence(job);
 
 	session->reloads++;
-	end_conf(session);
+	end_conf(session, job->status == 0 ? NULL : why);
 	session->adopt = true; /* each service has another generation of the same code */
 	if (job->status == 0) {
 		say_in(GREEN, "host.conf: in force after %.1f s",
@@ -248,9 +249,9 @@ on_conf_checked(struct job *job, void *arg)
 		run_cupola(session, "reload", NULL, on_conf_reloaded);
 		return;
 	}
-	end_conf(session);
-	say_in(RED, "host.conf: has a mistake; what was before stays in force");
 	text = tool_near(session->tool, job->text[1]);
+	end_conf(session, text);
+	say_in(RED, "host.conf: has a mistake; what was before stays in force");
 	for (const char *line = text; *line;
 	     line += strcspn(line, "\n"), line += *line == '\n')
 		if (strncmp(line, "cupola ", 7) != 0)
@@ -263,8 +264,8 @@ session_take_conf(struct session *session)
 {
 	session->conf_changed = false;
 	session->conf_hash = build_conf_hash(session->tool);
-	if (!reloads_by_itself(session)) {
-		end_conf(session);
+	if (!session_reloads_by_itself(session)) {
+		end_conf(session, NULL);
 		say("host.conf: saved. Now `cupola reload` (Tour)");
 		return;
 	}
@@ -286,7 +287,7 @@ seen_by_hand(struct session *session, struct session_unit *unit, int generation)
 	if (session->lock >= 0) {
 		build_record(session->tool, &build, build_hash(session->tool, unit->name),
 		             generation, 0);
-		if (!reloads_by_itself(session) &&
+		if (!session_reloads_by_itself(session) &&
 		    state_open(session->tool, true, &state, &err) == 0) {
 			state_set_reloads(&state);
 			if (state_save(&state, &err) == 0)

@@ -59,7 +59,7 @@ build_unit(const struct tool *tool, const char *unit, struct otel_error *err)
 	}
 	free(makefile);
 	say_for_now("building %s ...", unit);
-	r = build_start(tool, unit, &job, err);
+	r = build_start(tool, unit, false, &job, err);
 	if (r < 0)
 		return r;
 	job_wait(job);
@@ -128,7 +128,7 @@ start_host(struct session *session, struct otel_error *err)
 
 	for (int tries = 0; tries < 3; tries++) {
 		*err = (struct otel_error)OTEL_ERROR_INIT;
-		build_record_conf(session->tool, build_conf_hash(session->tool));
+		build_record_conf(session->tool, build_conf_hash(session->tool), NULL);
 		r = ports_choose(session->tool, &ports, err);
 		if (!r)
 			r = ports_save(session->tool, &ports, err);
@@ -193,12 +193,16 @@ say_where(const struct session *session, const json_t *status)
 	    colour_off());
 	free(guide);
 	progress_say_next(session->tool, status);
-	say_in(DIM, "%s",
-	       session->lock >= 0 && session->hosting.pid
-	               ? "A save builds and reloads. Ctrl-C stops everything."
-	       : session->lock >= 0
-	               ? "A save builds and reloads. Ctrl-C leaves the host running."
-	               : "Another session builds; this one looks on. Ctrl-C ends only this one.");
+	if (session->lock < 0)
+		say_in(DIM,
+		       "Another session builds; this one looks on. Ctrl-C ends only this one.");
+	else
+		say_in(DIM, "A save builds and reloads%s. Ctrl-C %s.",
+		       session_reloads_by_itself(session)
+		               ? ""
+		               : ", as soon as you have done it once by hand",
+		       session->hosting.pid ? "stops everything"
+		                            : "leaves the host running");
 }
 
 /* ---- the commands ---- */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "course.h"
 #include "memory.h"
 
 int
@@ -27,6 +28,25 @@ char *
 tool_conf(const struct tool *tool)
 {
 	return xasprintf("%s/host.conf", tool->dir);
+}
+
+const char *
+tool_learner_file(const struct tool *tool, const char *name)
+{
+	char *real = realpath(name, NULL);
+	size_t above = strlen(tool->dir);
+	const char *found = NULL;
+
+	for (size_t i = 0; tool->course->files[i]; i++) {
+		const char *path = tool->course->files[i];
+
+		if (!strcmp(path, name) ||
+		    (real && !strncmp(real, tool->dir, above) && real[above] == '/' &&
+		     !strcmp(real + above + 1, path)))
+			found = path;
+	}
+	free(real);
+	return found;
 }
 
 char *

@@ -43,6 +43,8 @@ OTEL_PRINTF(2, 3)
 int tool_fail(const struct tool *tool, const char *fmt, ...);
 /* The text with paths of the working copy as they are in it. Owned. */
 char *tool_near(const struct tool *tool, const char *text);
+/* The learner-editable file that is meant, by its path in the copy or where the person stands; NULL: none of them. */
+const char *tool_learner_file(const struct tool *tool, const char *name);
 /* DIR/host.conf. Owned. */
 char *tool_conf(const struct tool *tool);
 

@@ -14,7 +14,7 @@ function buildNotice(build) {
   return h(
     "section",
     { class: "notice error", "data-notice": "build" },
-    h("h2", {}, "✗ ", inService(build), refused ? " was built and refused by the host; the old version serves on" : " does not compile; the old version serves on"),
+    h("h2", {}, "✗ ", inService(build), build.service === "host.conf" ? " has a mistake; what was before stays in force" : refused ? " was built and refused by the host; the old version serves on" : " does not compile; the old version serves on"),
     h("ol", { class: "compiler" }, errors.slice(0, 5).map((e) => h("li", {}, e.file && [h("code", { class: "at" }, e.line ? `${e.file}:${e.line}` : e.file), " "], e.text))),
     !errors.length && h("p", {}, h("code", {}, "make"), " in its folder says why."),
     errors.length > 5 && h("p", {}, `and ${errors.length - 5} more; correct the first one first`),
