@@ -630,7 +630,7 @@ START_TEST(the_shipped_file_has_no_mistakes)
 	         getenv("CUPOLA_SRCDIR") ? getenv("CUPOLA_SRCDIR") : TEST_DATA "/../..");
 	r = host_conf_read(path, NULL, 0, &conf, &problems);
 	ck_assert_msg(r == 0, "%s", problems.n ? problems.lines[0] : "?");
-	ck_assert_uint_eq(conf->n_plugins, 8);
+	ck_assert_uint_eq(conf->n_plugins, 9);
 	ck_assert_str_eq(conf->telemetry.value[HOST_T_TRACES_DELAY], "500");
 	host_conf_free(conf);
 }
