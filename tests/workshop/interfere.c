@@ -4,6 +4,7 @@
  *
  *	INTERFERE_KILL=N      the Nth call that changes a file ends the process instead, as kill -9 does
  *	INTERFERE_FAIL=N:E    the Nth such call, and all after it, fail with errno E
+ *	INTERFERE_SAVE=N:FILE   before the Nth such call, somebody saves FILE
  *	INTERFERE_NOSYNC=1      the disk is not waited for
  *	INTERFERE_STATVFS=noexec|full   INTERFERE_TIME=SECONDS (added to the clock)
  *	INTERFERE_INOTIFY=E   INTERFERE_SOCKET=E   INTERFERE_MEMINFO=FILE
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,17 +42,31 @@ is_program(void)
 	return known;
 }
 
+static void
+save(const char *path)
+{
+	static const char words[] = "/* saved */\n";
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_APPEND);
+
+	if (fd < 0 || syscall(SYS_write, fd, words, sizeof words - 1) < 0)
+		abort();
+	close(fd);
+}
+
 /* 0, or the errno that this call shall fail with. */
 static int
 count(void)
 {
 	static long calls;
 	const char *kill_at = getenv("INTERFERE_KILL"),
-		   *fail_at = getenv("INTERFERE_FAIL");
+		   *fail_at = getenv("INTERFERE_FAIL"),
+		   *save_at = getenv("INTERFERE_SAVE");
 
 	if (!is_program())
 		return 0;
 	calls++;
+	if (save_at && calls == atol(save_at))
+		save(strchr(save_at, ':') + 1);
 	if (kill_at && calls == atol(kill_at))
 		kill(getpid(), SIGKILL);
 	return fail_at && calls >= atol(fail_at) ? atoi(strchr(fail_at, ':') + 1) : 0;

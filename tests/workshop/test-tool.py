@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cupola workshop` without a host: the working copy, what replaces files in it, and the doctor."""
 
+import glob
 import json
 import os
 import random
@@ -365,6 +366,30 @@ def test_a_full_disk_loses_nothing():
             assert learner.snapshot(editable=True) == old
         return False
     interfered("catch-up", check)
+
+
+def test_what_is_saved_meanwhile_is_kept():
+    file = "iss-distance-service/app.c"
+    refused, lost = [], []
+
+    def check(learner, old, n):
+        saved = os.path.join(learner.home, "saved")  # the same file by another name: it shows whether there was a save
+        os.link(learner.path(file), saved)
+        out = learner.run("catch-up", "end", env={"INTERFERE_SAVE": f"{n}:{learner.path(file)}"})
+        copies = [learner.path(file)] + glob.glob(learner.path(f".workshop/backups/*/files/{file}")) + [saved]
+        there = [path for path in copies if open(path, "rb").read().endswith(b"/* saved */\n")]
+        os.unlink(saved)
+        if saved not in there:
+            return True  # it came through before the Nth call
+        if out.returncode:
+            assert f"{file} was saved meanwhile and is left; do it again" in out.stderr, (n, out.stderr)
+            assert learner.path(file) in there, n
+            refused.append(n)
+        elif len(there) == 1:
+            lost.append(n)
+        return False
+    interfered("catch-up", check)
+    assert refused and len(lost) <= 1, (refused, lost)  # in its own rename(), at most
 
 
 def test_a_folder_that_cannot_be_written_to_is_said():

@@ -307,17 +307,38 @@ apply(const struct change *change, struct otel_error *err)
 	return 0;
 }
 
+/* What was saved since the backup was made is in no backup: it must not be replaced. */
+static int
+check_unchanged(const struct tool *tool, const struct backup *made,
+                const struct change *change, struct otel_error *err)
+{
+	char *kept = xasprintf("%s/files%s", made->path, change->to + strlen(tool->dir));
+	bool same = is_same(kept, change->to) ||
+	            (!file_exists(kept) && !file_exists(change->to));
+
+	free(kept);
+	return same ? 0
+	            : otel_error_set(err, -EBUSY,
+	                             "%s was saved meanwhile and is left; do it again",
+	                             change->to);
+}
+
 /* *n counts what was replaced, after a failure too. */
 static int
-run_changes(struct changes *changes, size_t *n, struct otel_error *err)
+run_changes(const struct tool *tool, const struct backup *made, struct changes *changes,
+            size_t *n, struct otel_error *err)
 {
 	int r = 0;
 
 	*n = 0;
 	for (size_t i = 0; !r && i < changes->n; i++)
 		r = prepare(&changes->list[i], err);
+	for (size_t i = 0; !r && i < changes->n; i++)
+		r = check_unchanged(tool, made, &changes->list[i], err);
 	for (size_t i = 0; !r && i < changes->n; i++) {
-		r = apply(&changes->list[i], err);
+		r = check_unchanged(tool, made, &changes->list[i], err);
+		if (!r)
+			r = apply(&changes->list[i], err);
 		*n += !r;
 	}
 	for (size_t i = 0; i < changes->n; i++) {
@@ -341,8 +362,8 @@ is_among(const char *path, const char *const *only)
 }
 
 int
-backup_write_stage(const struct tool *tool, const char *stage, const char *const *only,
-                   size_t *n, struct otel_error *err)
+backup_write_stage(const struct tool *tool, const struct backup *made, const char *stage,
+                   const char *const *only, size_t *n, struct otel_error *err)
 {
 	struct changes changes = { NULL, 0 };
 
@@ -356,12 +377,12 @@ backup_write_stage(const struct tool *tool, const char *stage, const char *const
 		free(from);
 		free(to);
 	}
-	return run_changes(&changes, n, err);
+	return run_changes(tool, made, &changes, n, err);
 }
 
 int
-backup_restore(const struct tool *tool, const struct backup *backup, size_t *n,
-               struct otel_error *err)
+backup_restore(const struct tool *tool, const struct backup *made,
+               const struct backup *backup, size_t *n, struct otel_error *err)
 {
 	const json_t *files = json_object_get(backup->manifest, "files"), *file;
 	struct changes changes = { NULL, 0 };
@@ -379,7 +400,7 @@ backup_restore(const struct tool *tool, const struct backup *backup, size_t *n,
 		free(kept);
 		free(to);
 	}
-	return run_changes(&changes, n, err);
+	return run_changes(tool, made, &changes, n, err);
 }
 
 /* ---- what was interrupted ---- */

@@ -31,13 +31,15 @@ int backup_make(const struct tool *tool, const struct state *state, const char *
 /*
  * Writes what the folder `stage` has of the course's files into the copy; files that are the same are left
  * alone. Everything is written beside first, so that only renames are left to fail. 0, or -errno; *n counts
- * what was replaced, after a failure too. `only`: these paths, ended with NULL; NULL is all.
+ * what was replaced, after a failure too. `only`: these paths, ended with NULL; NULL is all. `made`: the backup
+ * of this operation; -EBUSY when a file that is to be replaced was saved since.
  */
-int backup_write_stage(const struct tool *tool, const char *stage,
-                       const char *const *only, size_t *n, struct otel_error *err);
+int backup_write_stage(const struct tool *tool, const struct backup *made,
+                       const char *stage, const char *const *only, size_t *n,
+                       struct otel_error *err);
 /* Makes the files what the backup holds, deletions included. 0 or -errno. */
-int backup_restore(const struct tool *tool, const struct backup *backup, size_t *n,
-                   struct otel_error *err);
+int backup_restore(const struct tool *tool, const struct backup *made,
+                   const struct backup *backup, size_t *n, struct otel_error *err);
 /* All, oldest first; owned. */
 void backup_list(const struct tool *tool, struct backup **out, size_t *n);
 void backup_list_free(struct backup *list, size_t n);

@@ -112,7 +112,8 @@ replace(struct tool *tool, const char *name, const char *text, const char *stage
 	int r = begin(&op, tool, name, text, 0);
 
 	if (!r)
-		r = backup_write_stage(tool, stage, only, &op.changed, &op.err);
+		r = backup_write_stage(tool, &op.backup, stage, only, &op.changed,
+		                       &op.err);
 	if (!r && move_to >= 0)
 		state_move(&op.state, tool->course, (size_t)move_to);
 	if (!r)
@@ -227,7 +228,7 @@ restore(struct tool *tool, const char *name, const struct backup *from)
 	int r = begin(&op, tool, name, from->name, from->number);
 
 	if (!r)
-		r = backup_restore(tool, from, &op.changed, &op.err);
+		r = backup_restore(tool, &op.backup, from, &op.changed, &op.err);
 	if (!r && json_is_object(json_object_get(from->manifest, "state"))) {
 		json_decref(op.state.json);
 		op.state.json = json_deep_copy(json_object_get(from->manifest, "state"));
