@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,6 +132,33 @@ read_conf(struct dev *dev)
 
 /* ---- the host ---- */
 
+/* Services block in printf() when nobody reads what they print; here is where it is looked for. */
+static void *
+copy_words(void *arg)
+{
+	FILE *from = arg;
+	char words[4096];
+	ssize_t n;
+
+	while ((n = read(fileno(from), words, sizeof words)) > 0)
+		if (write(STDOUT_FILENO, words, (size_t)n) < 0)
+			continue; /* nobody reads ours; the host must go on */
+	fclose(from);
+	return NULL;
+}
+
+/* Takes `from`, for as long as the host lives. */
+static int
+pass_on(FILE *from)
+{
+	pthread_t thread;
+	int r = pthread_create(&thread, NULL, copy_words, from);
+
+	if (!r)
+		pthread_detach(thread);
+	return -r;
+}
+
 /* Starts a host and waits for its "ready". */
 static int
 start_host(struct dev *dev)
@@ -139,7 +167,7 @@ start_host(struct dev *dev)
 	size_t argc = 0;
 	char line[64], *own = xasprintf("plugin %s.", dev->name);
 	FILE *from;
-	int fds[2];
+	int fds[2], r;
 
 	argv[argc++] = "cupola";
 	argv[argc++] = "run";
@@ -165,9 +193,15 @@ start_host(struct dev *dev)
 	free(argv);
 	close(fds[1]);
 	from = fdopen(fds[0], "r");
+	if (from)
+		setvbuf(from, NULL, _IONBF, 0); /* what follows is not ours */
 	while (dev->host > 0 && from && fgets(line, sizeof line, from))
-		if (!strcmp(line, "ready\n"))
-			return 0; /* `from` stays open: the host's later words must find somebody */
+		if (!strcmp(line, "ready\n")) {
+			r = pass_on(from);
+			if (r < 0)
+				cli_fail("dev", "%s", strerror(-r));
+			return r;
+		}
 	return cli_fail("dev", "the host did not start; its own words above say why"),
 	       -ECHILD;
 }

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -236,6 +237,8 @@ start(struct worker *worker, struct otel_error *err)
 	const struct host_loop_config control = { .name = "control", .index = -1 };
 	int r = crash_setup(worker->boot->crash_fd, err);
 
+	setvbuf(stdout, NULL, _IOLBF,
+	        0); /* what a service prints is seen at once, through a pipe too */
 	memcheck_init();
 	if (r == 0)
 		r = host_loops_init(err);

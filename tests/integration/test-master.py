@@ -17,6 +17,7 @@ import tempfile
 import cupola
 
 SERVICE = """
+#include <stdio.h>
 #include <cupola/service.h>
 
 static const struct svc_host *the_host;
@@ -35,6 +36,8 @@ static int handle(void *self, struct svc_request *req)
 		svc_sleep(req->host, 1000);
 	if (!strcmp(req->path, "/slower"))
 		svc_sleep(req->host, 4000);
+	for (int i = 0; svc_query(req, "print") && i < 1200; i++)
+		printf("a line that is printed while somebody looks for a mistake: %d\\n", i);
 	return svc_reply_text(req, 200, svc_config(req->host, "text"));
 }
 
@@ -681,6 +684,11 @@ def test_dev_starts_a_host_of_its_own_and_is_told_by_set():
         assert it.get("thing", "/").text == "from the file", said
         with open(f"/proc/{it.status()['pid']}/comm") as f:
             assert f.read() == "cupola\n"
+        for _ in range(2):  # more than a pipe holds: it comes out here, and blocks nobody
+            assert it.get("thing", "/?print").status == 200
+            while not dev.stdout.readline().endswith(": 1199\n"):
+                pass
+        assert it.plugin("thing")["restarts"] == 0, it.plugin("thing")
         dev.terminate()
         assert dev.wait(cupola.PATIENCE) == 0
         assert it.command("status").returncode != 0

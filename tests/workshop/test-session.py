@@ -362,6 +362,21 @@ def test_a_crash_is_explained_and_shown_until_it_is_mended():
         session.interrupt()
 
 
+def test_what_a_service_prints_is_shown_and_blocks_nobody():
+    with Learner() as learner:
+        learner.built_copy()
+        beyond_tour(learner)
+        many = 'for (int i = 0; i < 2000; i++)\n\t\tprintf("printed by a learner, with some words more to find it by: %d\\n", i);\n\tif (problem)'
+        learner.write(APP, learner.read(APP).replace(b"if (problem)", many.encode(), 1).replace(b"#include", b"#include <stdio.h>\n#include", 1))
+        session = started(learner)
+        for _ in range(3):  # more than a pipe holds
+            assert get(learner, ISS, PLACE).status == 200
+            session.expect("printed by a learner, .*: 1999")
+            session.lines.clear()
+        assert status(learner)["plugins"][0]["restarts"] == 0, status(learner)
+        session.interrupt()
+
+
 def test_saves_are_seen_without_notification_too():
     with Learner() as learner:
         learner.built_copy()

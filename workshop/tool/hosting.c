@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 #include "files.h"
 #include "memory.h"
 #include "term.h"
+
+#define STOP_LOOK_MS 20
 
 static char *
 log_path(const struct tool *tool)
@@ -88,6 +91,7 @@ await_ready(const struct tool *tool, struct hosting *hosting, struct otel_error 
 	while (from && fgets(line, sizeof line, from))
 		if (!strcmp(line, "ready\n")) {
 			fclose(from);
+			fcntl(hosting->out, F_SETFL, O_NONBLOCK);
 			return 0;
 		}
 	if (from)
@@ -136,6 +140,43 @@ hosting_start(const struct tool *tool, const struct ports *ports, struct hosting
 	return r < 0 ? r : await_ready(tool, out, err);
 }
 
+static void
+say_line(struct hosting *hosting)
+{
+	say("%.*s", (int)hosting->len, hosting->line);
+	hosting->len = 0;
+}
+
+static void
+add_words(struct hosting *hosting, const char *words, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (words[i] != '\n')
+			hosting->line[hosting->len++] = words[i];
+		if (words[i] == '\n' || hosting->len == sizeof hosting->line)
+			say_line(hosting);
+	}
+}
+
+void
+hosting_pass_on(struct hosting *hosting)
+{
+	char words[65536]; /* as much as the pipe holds */
+	ssize_t n;
+
+	if (hosting->out < 0)
+		return;
+	n = read(hosting->out, words, sizeof words);
+	if (n > 0) {
+		add_words(hosting, words, (size_t)n);
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		if (hosting->len)
+			say_line(hosting);
+		close(hosting->out);
+		hosting->out = -1;
+	}
+}
+
 bool
 hosting_has_ended(struct hosting *hosting, int *status)
 {
@@ -151,12 +192,21 @@ hosting_has_ended(struct hosting *hosting, int *status)
 void
 hosting_stop(struct hosting *hosting)
 {
+	pid_t ended;
+
 	if (hosting->pid > 0) {
 		kill(hosting->pid, SIGTERM);
-		while (waitpid(hosting->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		/* Its last words, too: it could not end while nobody takes them. */
+		while ((ended = waitpid(hosting->pid, NULL, WNOHANG)) == 0 ||
+		       (ended < 0 && errno == EINTR)) {
+			struct pollfd polled = { hosting->out, POLLIN, 0 };
+
+			poll(&polled, 1, STOP_LOOK_MS);
+			hosting_pass_on(hosting);
+		}
+		hosting_pass_on(hosting);
 	}
 	if (hosting->out >= 0)
 		close(hosting->out);
-	*hosting = (struct hosting){ 0, -1 };
+	*hosting = (struct hosting){ .out = -1 };
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One loop over: what was saved, what the children say, keys, signals, and once a second the host's status.
- * What it then does is session-work.c. One folder is built at a time.
+ * One loop over: what was saved, what the children and the services say, keys, signals, and once a second the
+ * host's status. What it then does is session-work.c. One folder is built at a time.
  *
  * Whoever holds .workshop/session.lock builds; a second session looks on and repeats what the first did.
  */
@@ -271,6 +271,7 @@ wait_for_something(struct session *session, int signals, bool keys)
 	polled[n++] = (struct pollfd){ session->watcher ? watcher_fd(session->watcher)
 		                                        : -1,
 		                       POLLIN, 0 };
+	polled[n++] = (struct pollfd){ session->hosting.out, POLLIN, 0 };
 	LIST_FOREACH (job, &session->jobs, link)
 		for (int i = 0; i < 2 && n < 64; i++)
 			polled[n++] = (struct pollfd){ job->fds[i], POLLIN, 0 };
@@ -279,6 +280,8 @@ wait_for_something(struct session *session, int signals, bool keys)
 		session->ended = true;
 		say(" ");
 	}
+	if (polled[3].revents)
+		hosting_pass_on(&session->hosting);
 	if (polled[1].revents) {
 		char key;
 		ssize_t got = read(STDIN_FILENO, &key, 1);

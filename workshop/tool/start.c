@@ -248,7 +248,7 @@ run(struct tool *tool, bool watch)
 {
 	struct otel_error err = OTEL_ERROR_INIT;
 	struct session session = {
-		.tool = tool, .lock = -1, .hosting = { 0, -1 }, .watch = watch
+		.tool = tool, .lock = -1, .hosting = { .out = -1 }, .watch = watch
 	};
 	json_t *status = NULL;
 	int result;
