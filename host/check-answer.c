@@ -3,11 +3,13 @@
  * What a step of a check file expects of an answer: its status, a number, and its text.
  */
 #include <regex.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "check-plan.h"
 #include "memory.h"
+#include "regex-size.h"
 
 bool
 check_plan_status_fits(const json_t *matcher, long status)
@@ -69,8 +71,14 @@ bool
 check_plan_regex_is_good(const char *pattern, char *why, size_t size)
 {
 	regex_t regex;
-	int r = regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB);
+	int r;
 
+	if (!regex_is_harmless(pattern)) {
+		snprintf(why, size, "it may take too long: no \\1, and {n,m} up to %d",
+		         REGEX_REPEAT_MAX);
+		return false;
+	}
+	r = regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB);
 	if (r)
 		regerror(r, &regex, why, size);
 	else

@@ -10,12 +10,11 @@
 #include <string.h>
 
 #include "near.h"
+#include "regex-size.h"
 #include "utf8.h"
 #include "vars.h"
 
-#define TEXT_SHOWN 100   /* bytes of a value in a sentence */
-#define TEXT_MAX   65536 /* bytes that an expression is run over */
-#define REPEAT_MAX 1000  /* how large an expression may become by its {n,m} */
+#define TEXT_SHOWN 100 /* bytes of a value in a sentence */
 
 #define ANY(name) OPENTELEMETRY__PROTO__COMMON__V1__ANY_VALUE__VALUE_##name##_VALUE
 
@@ -343,31 +342,6 @@ read_literal(struct check_reader *reader, const struct check_at *at, const json_
 	return true;
 }
 
-/* What {n,m} makes of the expression, and \1, which takes exponential time: both are bounded. */
-static bool
-regex_is_harmless(const char *pattern)
-{
-	unsigned long size = 1;
-
-	for (const char *c = pattern; *c; c++) {
-		if (*c == '\\') {
-			if (c[1] >= '1' && c[1] <= '9')
-				return false;
-			if (c[1])
-				c++;
-		} else if (*c == '{') {
-			char *end;
-			unsigned long n = strtoul(c + 1, &end, 10);
-
-			if (*end == ',')
-				n = end[1] == '}' ? n + 1 : strtoul(end + 1, NULL, 10);
-			if (n > REPEAT_MAX || (size *= n ? n : 1) > REPEAT_MAX)
-				return false;
-		}
-	}
-	return true;
-}
-
 static bool
 read_regex(struct check_reader *reader, const struct check_at *at, const json_t *json,
            struct check_match *match)
@@ -390,7 +364,7 @@ read_regex(struct check_reader *reader, const struct check_at *at, const json_t 
 		check_mistake(
 			reader, at,
 			"the expression may take too long: no \\1, and {n,m} up to %d",
-			REPEAT_MAX);
+			REGEX_REPEAT_MAX);
 		return false;
 	}
 	match->pattern = strdup(pattern);
@@ -637,7 +611,7 @@ check_match_fits(const struct check_match *match, const struct check_value *valu
 	if (match->equals && !check_value_equals(value, match->equals, match->scale))
 		return false;
 	if (match->has_regex &&
-	    (value->type != CHECK_STRING || strlen(value->text) > TEXT_MAX ||
+	    (value->type != CHECK_STRING || strlen(value->text) > REGEX_TEXT_MAX ||
 	     regexec(&match->regex, value->text, 0, NULL, 0) != 0))
 		return false;
 	if (match->contains && !contains(match, value))

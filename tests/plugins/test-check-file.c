@@ -250,6 +250,16 @@ START_TEST(matchers)
 		SPANS_WITH("'name':{'matches':'((a{1,200}){1,200}){1,200}'}"),
 		"expect[0].select.name.matches: the expression may take too long: no \\1, and "
 		"{n,m} up to 1000");
+	assert_mistake(/* each + behind a group doubles the group */
+	               SPANS_WITH(
+			       "'name':{'matches':'((((((((((((((((((((((((((((((((a+)+)+)+)+)+)+)+)"
+			       "+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+'}"),
+	               "expect[0].select.name.matches: the expression may take too long: no \\1, and "
+	               "{n,m} up to 1000");
+	assert_mistake(
+		SPANS_WITH(
+			"'name':{'matches':'^([a-z]+\\\\.)+[0-9]{1,4} \\\\+ (a|b)+$'}"),
+		"");
 	assert_mistake(
 		SPANS_WITH("'name':{'matches':'(a*)*\\\\1'}"),
 		"expect[0].select.name.matches: the expression may take too long: no \\1, and "
