@@ -661,6 +661,15 @@ write_sentence(struct search *s, struct buf *buf)
 	write_losses(s, buf);
 }
 
+/* Names come from files and from telemetry, and a terminal obeys what it is sent. */
+static void
+make_one_line(struct buf *buf, size_t from)
+{
+	for (size_t i = from; i < buf->len; i++)
+		if ((unsigned char)buf->data[i] < ' ' || buf->data[i] == 0x7f)
+			buf->data[i] = ' ';
+}
+
 int
 check_miss_write(struct check_judge *judge, size_t i, struct buf *buf)
 {
@@ -669,6 +678,7 @@ check_miss_write(struct check_judge *judge, size_t i, struct buf *buf)
 		            .tally = &judge->states[i].tally,
 		            .score = 1000 };
 	const struct check_select *select = &s.assertion->select;
+	size_t from = buf->len;
 	int r;
 
 	for (size_t k = 0; k < select->n; k++) {
@@ -692,6 +702,7 @@ check_miss_write(struct check_judge *judge, size_t i, struct buf *buf)
 	}
 	if (r == 0)
 		write_sentence(&s, buf);
+	make_one_line(buf, from);
 	if (r == 0 && (buf->failed || s.failed))
 		r = -ENOMEM;
 	search_fini(&s);
