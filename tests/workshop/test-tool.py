@@ -140,6 +140,8 @@ def test_list_and_progress_say_where_one_is():
         progress = learner.progress()
         assert progress["now"] == "1.2"
         assert [s["step"] for s in progress["steps"] if s["caught_up"]] == STEPS[:STEPS.index("1.2")]
+        learner.ok("catch-up", "2.3")
+        assert "not on the 90-minute path: `cupola workshop catch-up 3.2` does it for you" in learner.ok("next")
         learner.ok("catch-up", "end")
         assert learner.progress()["now"] is None
         learner.ok("catch-up", "0.1")

@@ -26,8 +26,10 @@
 #include "term.h"
 
 #define BUILD_PATIENCE_MS 20000 /* for a session that is building what was just saved */
-#define EXIT_UNCHECKED    2
-#define MAX_COMMAND       16 /* words of a step's own command */
+#define NOTICE_PATIENCE_MS \
+	4000 /* for one that has not seen yet what was loaded by hand */
+#define EXIT_UNCHECKED 2
+#define MAX_COMMAND    16 /* words of a step's own command */
 
 /* ---- what runs ---- */
 
@@ -91,11 +93,27 @@ say_errors(const char *name, const json_t *unit)
 	}
 }
 
+/* A session looks at what runs about once a second; who reloads by hand and asks at once must not be told of less. */
+static void
+await_by_hand(const struct tool *tool)
+{
+	long long end = now_ms() + NOTICE_PATIENCE_MS;
+	json_t *status = running_status(tool);
+	int runs = running_generation(status, tool->course->services[0]);
+
+	json_decref(status);
+	while (runs > 1 && session_builds(tool) && !builds_itself(tool) && now_ms() < end)
+		usleep(50000);
+}
+
 static void
 say_what_runs(const struct tool *tool)
 {
-	json_t *recorded = await_builds(tool), *status = running_status(tool), *conf;
+	json_t *recorded, *status, *conf;
 
+	await_by_hand(tool);
+	recorded = await_builds(tool);
+	status = running_status(tool);
 	for (size_t i = 0; !tool->json && tool->course->services[i]; i++) {
 		const char *name = tool->course->services[i];
 		const json_t *unit = json_object_get(json_object_get(recorded, "units"),
@@ -384,6 +402,21 @@ say_together(const struct tool *tool, const struct state *state)
 		    course->steps[i].name, course->steps[by].name);
 }
 
+/* Who is asked for a step ahead may miss what lies between, rather than the step itself. */
+static void
+say_what_is_between(const struct tool *tool, const struct state *state,
+                    const bool *wanted)
+{
+	const struct course *course = tool->course;
+	size_t now = state_now(state, course), first = 0;
+
+	while (first < course->n_steps && !wanted[first])
+		first++;
+	if (tool->n_rest && course_checked_by(course, now) < first)
+		say("%s comes before and is not solved yet; `cupola workshop catch-up %s` does for you what is before %s",
+		    course->steps[now].name, tool->rest[0], tool->rest[0]);
+}
+
 static int
 check_each(const struct tool *tool, const bool *wanted)
 {
@@ -471,6 +504,8 @@ cmd_check(struct tool *tool)
 			close(turn);
 		if (!tool->json && result == EXIT_SUCCESS)
 			progress_say_next(tool, status);
+		else if (!tool->json && result == EXIT_FAILURE)
+			say_what_is_between(tool, &state, wanted);
 	}
 	state_close(&state);
 	json_decref(status);

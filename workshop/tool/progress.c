@@ -39,6 +39,20 @@ state_name(const struct state *state, const struct course *course, size_t i)
 	return i == state_now(state, course) ? "now" : "open";
 }
 
+/* What is not on the 90-minute path can be had without typing. */
+static void
+say_shortcut(const struct course *course, size_t now)
+{
+	size_t next = now;
+
+	while (next < course->n_steps && !course->steps[next].path90)
+		next++;
+	if (next > now)
+		say_in(DIM,
+		       "     not on the 90-minute path: `cupola workshop catch-up %s` does it for you",
+		       next < course->n_steps ? course->steps[next].name : "end");
+}
+
 void
 progress_say_next(const struct tool *tool, const json_t *status)
 {
@@ -64,6 +78,7 @@ progress_say_next(const struct tool *tool, const json_t *status)
 		for (size_t i = 0; step->files[i]; i++)
 			say("     edit %s/%s", tool->dir, step->files[i]);
 		say("     then `cupola workshop check`; `cupola workshop hint` when it does not come out");
+		say_shortcut(course, now);
 	}
 	state_close(&state);
 }
