@@ -322,7 +322,7 @@ def test_host_conf_is_taken_up_or_its_mistake_told():
         session.expect(r"^  host\.conf:\d+: .*otpl", mark)
         assert get(learner, ISS, PLACE).status == 200
         assert re.search(r"^host\.conf has a mistake.*\n  host\.conf:\d+: .*otpl", learner.run("check", "0.1").stdout, re.M)
-        assert "0.1 comes before and is not solved yet; `cupola workshop catch-up 0.2`" in learner.run("check", "0.2").stdout
+        assert "0.1 comes before and is not solved yet; `cupola workshop catch-up 1.2`" in learner.run("check", "1.2").stdout
         shown = json.loads(learner.ok("progress", "--json"))["build"]
         assert (shown["service"], shown["ok"]) == ("host.conf", False) and shown["errors"][0]["line"] > 0, shown
         mark = session.mark()
