@@ -267,7 +267,7 @@ add_up(struct check_plan *plan, const char *path, const json_t *list,
 		if (!number)
 			return NULL;
 	}
-	return integer ? json_integer((json_int_t)sum) : json_real(sum);
+	return integer && fabs(sum) <= 1e15 ? json_integer((json_int_t)sum) : json_real(sum);
 }
 
 /* The value of one variable; NULL after a mistake. */

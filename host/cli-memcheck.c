@@ -53,9 +53,20 @@ struct memcheck {
 	size_t n_crashed;
 };
 
+static volatile sig_atomic_t interrupted;
+
+/* What was made is removed before we end. */
+static void
+on_signal(int number)
+{
+	interrupted = number;
+}
+
 static int
 cannot(const char *what)
 {
+	if (interrupted)
+		what = "interrupted";
 	cli_fail("memcheck", "%s", what);
 	return -1;
 }
@@ -79,7 +90,8 @@ run(const char *const *argv, const char *dir, int out)
 		_exit(127);
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+		if (interrupted)
+			kill(pid, SIGTERM);
 	return status == 0;
 }
 
@@ -430,7 +442,7 @@ start(struct memcheck *check)
 	check->host = fork();
 	if (check->host == 0)
 		become_host(check);
-	for (int i = 0; check->host > 0 && i < READY_S * 50; i++) {
+	for (int i = 0; check->host > 0 && !interrupted && i < READY_S * 50; i++) {
 		if (is_ready(check))
 			return 0;
 		if (waitpid(check->host, &status, WNOHANG) == check->host) {
@@ -439,7 +451,8 @@ start(struct memcheck *check)
 		}
 		nanosleep(&moment, NULL);
 	}
-	print_file(check, "report.txt");
+	if (!interrupted)
+		print_file(check, "report.txt");
 	return cannot("the host did not start; its own words above say why");
 }
 
@@ -463,6 +476,8 @@ ask(struct memcheck *check, const char *request)
 	for (size_t i = 0; i < check->n_crashed; i++)
 		if (strcmp(check->crashed[i], request) == 0)
 			return;
+	if (interrupted)
+		return;
 	check->n_asked++;
 	if (memcheck_ask(check->ports[0], request) == 0)
 		*(const char **)xgrow(&check->crashed, &check->n_crashed,
@@ -576,6 +591,7 @@ make_folder(void)
 int
 cli_memcheck(struct cli_options *options)
 {
+	const struct sigaction end = { .sa_handler = on_signal };
 	struct memcheck check = { .extra = options->rest + 1,
 		                  .n_extra = options->n_rest - 1 };
 	int status = COULD_NOT;
@@ -587,12 +603,14 @@ cli_memcheck(struct cli_options *options)
 	check.name = xstrdup(strrchr(check.dir, '/') + 1);
 	check.drive = memcheck_drive(check.name);
 	signal(SIGPIPE, SIG_IGN);
+	sigaction(SIGINT, &end, NULL);
+	sigaction(SIGTERM, &end, NULL);
 	check.tmp = make_folder();
 	if (check.tmp && find_runtimes(&check) == 0 && build(&check) == 0 &&
 	    write_conf(&check) == 0 && start(&check) == 0) {
 		drive(&check);
 		stop(&check);
-		status = report(&check);
+		status = interrupted ? cannot(""), COULD_NOT : report(&check);
 	}
 	clean_up(&check, status == EXIT_FAILURE);
 	return status;

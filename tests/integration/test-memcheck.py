@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cupola memcheck`: what does not crash is found by the sanitizers, with file and line, and what is well is left alone."""
 
+import glob
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -140,6 +142,18 @@ def test_what_is_well_is_said_to_be():
         assert out.returncode == 0, (out.stdout, out.stderr)
         assert re.fullmatch(r"learner: the sanitizers found nothing in \d+ requests\n", out.stdout), out.stdout
         assert os.listdir(folder.around) == ["learner"], "nothing stays behind"
+
+
+def test_an_interrupt_leaves_nothing_behind():
+    with Folder() as folder:
+        for part in ("src", "out.txt"):  # while it builds, and while its host starts
+            memcheck = subprocess.Popen([cupola.BIN, "memcheck", "."], cwd=folder.path, env=folder.env, text=True, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, start_new_session=True)
+            cupola.until(lambda: glob.glob(f"{folder.around}/cupola-memcheck-*/{part}"), part)
+            os.killpg(memcheck.pid, signal.SIGTERM)
+            _, text = memcheck.communicate(timeout=cupola.PATIENCE)
+            assert memcheck.returncode == 2 and "interrupted" in text.lower(), (memcheck.returncode, text)
+            assert os.listdir(folder.around) == ["learner"], os.listdir(folder.around)
 
 
 def test_what_does_not_compile_is_the_compilers_to_tell():
