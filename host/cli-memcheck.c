@@ -78,7 +78,7 @@ static bool
 run(const char *const *argv, const char *dir, int out)
 {
 	int status = 1;
-	pid_t pid = fork();
+	pid_t pid = interrupted ? -1 : fork();
 
 	if (pid == 0) {
 		if (out >= 0)
@@ -228,7 +228,9 @@ build(const struct memcheck *check)
 	            fill_folder(real, around, check->name, false) &&
 	            fill_folder(check->dir, folder, NULL, true);
 
-	if (!good)
+	if (!good && interrupted)
+		cannot("");
+	else if (!good)
 		cli_fail("memcheck", "%s: copy it: %s", check->dir, strerror(errno));
 	else if (!(good = run(argv, folder, STDERR_FILENO)))
 		cannot("the service could not be built with the sanitizers");
@@ -550,6 +552,7 @@ clean_up(struct memcheck *check, bool keep_report)
 	char *src, *run_dir, *conf, *out;
 
 	stop(check);
+	interrupted = 0; /* what follows is done in any case */
 	if (check->tmp) {
 		const char *argv[] = { "rm", "-rf", "--", NULL, NULL, NULL, NULL, NULL };
 
