@@ -395,6 +395,8 @@ cli_dev(struct cli_options *options)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	if (!options->file)
+		options->file = cli_elsewhere(options);
 	if (read_conf(&dev) == 0 && find_host(&dev) == 0) {
 		if (build(&dev))
 			load(&dev);

@@ -56,6 +56,12 @@ near_workshop(const struct cli_options *options)
 }
 
 const char *
+cli_elsewhere(const struct cli_options *options)
+{
+	return runs(host_path_conf(), options) ? NULL : near_workshop(options);
+}
+
+const char *
 cli_near(const struct cli_options *options)
 {
 	char *dir = getcwd(NULL, 0), *slash = dir;
@@ -73,5 +79,5 @@ cli_near(const struct cli_options *options)
 			*slash = '\0';
 	}
 	free(dir);
-	return runs(host_path_conf(), options) ? NULL : near_workshop(options);
+	return cli_elsewhere(options);
 }

@@ -45,6 +45,8 @@ int cli_fail(const char *command, const char *fmt, ...);
 const char *cli_file(const struct cli_options *options);
 /* The host.conf of this folder, or of the nearest one above it, by which a host runs. NULL: there is none. */
 const char *cli_near(const struct cli_options *options);
+/* The workshop's host.conf, when its host runs and the installed one does not; NULL. */
+const char *cli_elsewhere(const struct cli_options *options);
 /* A connection to the running host; -errno after a sentence. */
 int cli_connect(const struct cli_options *options);
 

@@ -308,6 +308,30 @@ def test_what_is_saved_while_it_is_compiled_is_built_too():
         session.interrupt()
 
 
+def test_a_service_of_ones_own_is_loaded_into_the_host_of_the_workshop():
+    with Learner() as learner:
+        session = started(learner)
+        out = cupola_in(learner, "new", "weather", cwd=learner.home)
+        assert out.returncode == 0, out
+        own = os.path.join(learner.home, "weather/host.conf")
+        with open(own) as file:
+            text = file.read()
+        with open(own, "w") as file:
+            file.write(re.sub("listen = .*", "listen = 127.0.0.1:0", text))
+        path = os.path.join(os.path.dirname(os.path.dirname(cupola.BIN)), "lib/pkgconfig")
+        dev = subprocess.Popen([cupola.BIN, "dev", "weather"], env={**learner.env, "PKG_CONFIG_PATH": path}, cwd=learner.home, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            said = dev.stdout.readline()
+            assert re.match(r"weather: generation 1 at http://127\.0\.0\.1:\d+", said), said
+            assert "weather" in cupola_in(learner, "status").stdout
+        finally:
+            dev.send_signal(signal.SIGINT)
+            dev.wait(20)
+        assert "weather" not in cupola_in(learner, "status").stdout and get(learner, ISS, PLACE).status == 200
+        session.interrupt()
+
+
 def test_host_conf_is_taken_up_or_its_mistake_told():
     with Learner() as learner:
         learner.built_copy()

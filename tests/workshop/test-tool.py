@@ -433,6 +433,7 @@ def test_hints_come_in_three_levels_and_then_the_solution():
         assert "otel_log" in learner.ok("diff")
         assert "otel_log" in learner.ok("diff", "iss-distance-service/app.c")
         assert learner.ok("diff", "gateway/app.c").strip() == "Your file is that of the solution."
+        assert learner.ok("diff", "gateway").strip() == "Your file is that of the solution."
         assert "there is no step gatway" in learner.fails("diff", "gatway/app.c")
         assert "no solution to compare with" in learner.ok("diff", "tour")
         learner.write("iss-distance-service/app.c", stage("1.2", "iss-distance-service/app.c"))

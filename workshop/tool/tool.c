@@ -41,6 +41,7 @@ tool_learner_file(const struct tool *tool, const char *name)
 		const char *path = tool->course->files[i];
 
 		if (!strcmp(path, name) ||
+		    (!strncmp(path, name, strlen(name)) && path[strlen(name)] == '/') ||
 		    (real && !strncmp(real, tool->dir, above) && real[above] == '/' &&
 		     !strcmp(real + above + 1, path)))
 			found = path;
