@@ -16,6 +16,8 @@ struct text {
 static int
 text_add(struct text *text, const char *data, size_t len)
 {
+	if (len > VARS_TEXT_MAX - text->len)
+		return -E2BIG;
 	if (text->len + len >= text->size) {
 		size_t size = 2 * (text->len + len) + 64;
 		char *more = realloc(text->data, size);
@@ -70,6 +72,16 @@ value_at(const char **at, const json_t *values, char name[VARS_NAME_MAX], int *r
 	return value;
 }
 
+/* The value itself, where the text is nothing but its name. */
+static int
+copy_value(const json_t *value, json_t **out)
+{
+	if (json_dumpb(value, NULL, 0, JSON_ENCODE_ANY | JSON_COMPACT) > VARS_TEXT_MAX)
+		return -E2BIG;
+	*out = json_deep_copy(value);
+	return *out ? 0 : -ENOMEM;
+}
+
 int
 vars_expand(const char *text, const json_t *values, json_t **out,
             char name[VARS_NAME_MAX])
@@ -91,9 +103,8 @@ vars_expand(const char *text, const json_t *values, json_t **out,
 			at += 2;
 			value = value_at(&at, values, name, &r);
 			if (value && whole && !*at) {
-				*out = json_deep_copy(value);
 				free(result.data);
-				return *out ? 0 : -ENOMEM;
+				return copy_value(value, out);
 			}
 			if (value)
 				r = text_add_value(&result, value);

@@ -182,6 +182,10 @@ tell_expand(struct check_plan *plan, const char *path, int r, const char *name)
 	const char *best = NULL, *key;
 	json_t *value;
 
+	if (r == -E2BIG) {
+		check_plan_mistake(plan, path, "it becomes too large by its values");
+		return;
+	}
 	if (r == -EINVAL) {
 		check_plan_mistake(plan, path, "${%.40s has no end", name);
 		return;
@@ -212,6 +216,8 @@ expand(struct check_plan *plan, const json_t *json, const char *path,
 	size_t i;
 	int r;
 
+	if (json_is_string(json) && !strchr(json_string_value(json), '$'))
+		return json_incref((json_t *)(uintptr_t)json);
 	if (json_is_string(json)) {
 		r = vars_expand(json_string_value(json), values, &copy, name);
 		if (r < 0 && path)
@@ -267,7 +273,8 @@ add_up(struct check_plan *plan, const char *path, const json_t *list,
 		if (!number)
 			return NULL;
 	}
-	return integer && fabs(sum) <= 1e15 ? json_integer((json_int_t)sum) : json_real(sum);
+	return integer && fabs(sum) <= 1e15 ? json_integer((json_int_t)sum)
+	                                    : json_real(sum);
 }
 
 /* The value of one variable; NULL after a mistake. */

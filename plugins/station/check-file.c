@@ -13,10 +13,11 @@
 #include "otlp-guard.h"
 #include "vars.h"
 
-#define MAX_DEPTH   16
-#define WITHIN_NS   5e9
-#define SETTLE_NS   300e6
-#define MAX_RELATED 4 /* levels of parents of parents */
+#define MAX_DEPTH    16
+#define WITHIN_NS    5e9
+#define SETTLE_NS    300e6
+#define MAX_EXPANDED ((size_t)1 << 20) /* bytes, of all ${names} of a file */
+#define MAX_RELATED  4                 /* levels of parents of parents */
 
 const char *const check_span_kinds[] = { "UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT",
 	                                 "PRODUCER",    "CONSUMER", NULL };
@@ -727,9 +728,17 @@ expand(struct check_reader *reader, const struct check_at *at, json_t *json,
 	size_t i;
 	int r;
 
+	if (json_is_string(json) && !strchr(json_string_value(json), '$'))
+		return json_incref(json);
 	if (json_is_string(json)) {
-		r = vars_expand(json_string_value(json), set, &copy, name);
-		if (r == -ENOENT)
+		r = reader->expanded > MAX_EXPANDED
+		            ? -E2BIG
+		            : vars_expand(json_string_value(json), set, &copy, name);
+		if (r == 0)
+			reader->expanded += json_dumpb(copy, NULL, 0, JSON_ENCODE_ANY);
+		if (r == -E2BIG)
+			check_mistake(reader, at, "it becomes too large by its values");
+		else if (r == -ENOENT)
 			check_mistake(reader, at, "${%s} has no value", name);
 		else if (r == -EINVAL)
 			check_mistake(reader, at, "${%.40s has no end", name);

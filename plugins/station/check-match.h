@@ -56,6 +56,7 @@ struct check_reader {
 	json_t *mistakes; /* owned array of {"path","message"} */
 	size_t n_matches;
 	bool out_of_memory;
+	size_t expanded; /* bytes that values have become so far */
 };
 
 #define CHECK_MAX_MISTAKES 20

@@ -107,6 +107,24 @@ START_TEST(names_within_a_text_become_text)
 }
 END_TEST
 
+START_TEST(small_texts_do_not_become_huge_by_large_values)
+{
+	static char large[100001];
+	json_t *many, *out = NULL;
+	char name[VARS_NAME_MAX];
+
+	memset(large, 'x', sizeof large - 1);
+	many = json_pack("{s:s,s:[s,s,s]}", "l", large, "list", large, large, large);
+	ck_assert_int_eq(vars_expand("${l}${l}", many, &out, name), 0);
+	json_decref(out);
+	out = NULL;
+	ck_assert_int_eq(vars_expand("${l}${l}${l}", many, &out, name), -E2BIG);
+	ck_assert_int_eq(vars_expand("${list}", many, &out, name), -E2BIG);
+	ck_assert_ptr_null(out);
+	json_decref(many);
+}
+END_TEST
+
 START_TEST(what_cannot_be_expanded_is_named)
 {
 	char name[VARS_NAME_MAX], longest[300] = "${";
@@ -223,6 +241,7 @@ main(void)
 	tcase_add_test(tcase, names_are_near_by_their_words_too);
 	tcase_add_test(tcase, a_name_alone_keeps_its_type);
 	tcase_add_test(tcase, names_within_a_text_become_text);
+	tcase_add_test(tcase, small_texts_do_not_become_huge_by_large_values);
 	tcase_add_test(tcase, what_cannot_be_expanded_is_named);
 	tcase_add_test(tcase, durations);
 	tcase_add_test(tcase, a_path_is_found_in_the_text);

@@ -350,6 +350,17 @@ START_TEST(limits)
 	buf_puts(&many, "]}");
 	ck_assert_ptr_nonnull(strstr(read_file(many.data), "expect[19]"));
 	ck_assert_ptr_null(strstr(said, "expect[20]")); /* enough is enough */
+	many.len = 0;
+	buf_puts(&many, "{'set':{'x':'");
+	for (int i = 0; i < 10000; i++)
+		buf_puts(&many, "ten bytes ");
+	buf_puts(&many, "'},'expect':[{'id':'a','select':{'signal':'spans'},'note':['");
+	for (int i = 0; i < 13; i++)
+		buf_puts(&many, i ? "','${x}" : "${x}${x}${x}");
+	buf_puts(&many, "']}]}");
+	assert_mistake(many.data,
+	               "expect[0].note[0]: it becomes too large by its values\n"
+	               "expect[0].note[12]: it becomes too large by its values");
 	buf_fini(&many);
 }
 END_TEST
