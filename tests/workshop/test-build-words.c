@@ -2,8 +2,15 @@
 /*
  * What make and the compiler say, as file, line and sentence.
  */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
 #include "build.h"
 #include "check-main.h"
+#include "files.h"
+#include "memory.h"
 #include "ports.h"
 
 static struct build build;
@@ -118,6 +125,34 @@ START_TEST(other_words_are_nobodys_mistake)
 }
 END_TEST
 
+START_TEST(a_flood_of_mistakes_is_recorded_by_its_beginning)
+{
+	struct tool tool = { .dir = (char[]){ "/tmp/cupola-build-XXXXXX" } };
+	json_t *recorded, *unit;
+	char *words = NULL, *path;
+	size_t len;
+	FILE *out = open_memstream(&words, &len);
+
+	for (int i = 1; i <= 5000; i++)
+		fprintf(out, "app.c:%d:1: error: stray '\\' in program\n", i);
+	fclose(out);
+	read_words(words);
+	free(words);
+	ck_assert_uint_eq(build.n_errors, 5000);
+	build.unit = "gateway";
+	ck_assert_ptr_nonnull(mkdtemp(tool.dir));
+	path = xasprintf("%s/.workshop", tool.dir);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	build_record(&tool, &build, 1, 0, 0);
+	recorded = build_recorded(&tool);
+	unit = json_object_get(json_object_get(recorded, "units"), "gateway");
+	ck_assert_uint_eq(json_array_size(json_object_get(unit, "errors")), 100);
+	json_decref(recorded);
+	dir_remove(tool.dir);
+	free(path);
+}
+END_TEST
+
 START_TEST(sources_are_what_make_builds_from)
 {
 	ck_assert(build_is_source("app.c") && build_is_source("geodesic.h") &&
@@ -170,6 +205,7 @@ main(void)
 	tcase_add_test(tcase, the_linker_names_a_place_when_it_knows_one);
 	tcase_add_test(tcase, make_names_its_own_file);
 	tcase_add_test(tcase, other_words_are_nobodys_mistake);
+	tcase_add_test(tcase, a_flood_of_mistakes_is_recorded_by_its_beginning);
 	tcase_add_test(tcase, sources_are_what_make_builds_from);
 	tcase_add_test(tcase, a_url_follows_its_port);
 	suite_add_tcase(suite, tcase);

@@ -15,7 +15,8 @@
 #include "memory.h"
 #include "term.h"
 
-#define MOST_SAID 3 /* the first mistake is mostly the reason of the others */
+#define MOST_KEPT 100 /* in the record, which pages read */
+#define MOST_SAID 3   /* the first mistake is mostly the reason of the others */
 
 /* ---- make ---- */
 
@@ -405,7 +406,7 @@ build_record(const struct tool *tool, const struct build *build, uint64_t hash,
 
 	if (!all)
 		all = json_pack("{s:{}}", "units");
-	for (size_t i = 0; i < build->n_errors; i++)
+	for (size_t i = 0; i < build->n_errors && i < MOST_KEPT; i++)
 		json_array_append_new(errors, json_pack("{s:s,s:i,s:s*}", "file",
 		                                        build->errors[i].file, "line",
 		                                        build->errors[i].line, "text",

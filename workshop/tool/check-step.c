@@ -23,6 +23,7 @@
 #include "progress.h"
 #include "running.h"
 #include "session.h"
+#include "state.h"
 #include "term.h"
 
 #define BUILD_PATIENCE_MS 20000 /* for a session that is building what was just saved */
@@ -143,6 +144,14 @@ say_what_runs(const struct tool *tool)
 
 /* ---- running the checks ---- */
 
+struct check {
+	size_t step; /* its index */
+	struct json_t *
+		lines; /* {"id", "say", "result": "pass"|"fail", "miss", "hints"}; owned */
+	int passed, failed;
+	double seconds;
+};
+
 static void
 add_line(struct check *check, json_t *line)
 {
@@ -201,7 +210,15 @@ ask_engine(const struct tool *tool, struct check *check, struct otel_error *err)
 	return r;
 }
 
-int
+static void
+check_fini(struct check *check)
+{
+	json_decref(check->lines);
+	*check = (struct check){ 0, NULL };
+}
+
+/* Checks one step against the host that runs. 0, or -errno with what is in the way. */
+static int
 check_run(const struct tool *tool, size_t step, struct check *out, struct otel_error *err)
 {
 	long long began = now_ms();
@@ -222,13 +239,6 @@ check_run(const struct tool *tool, size_t step, struct check *out, struct otel_e
 	if (r < 0)
 		check_fini(out);
 	return r;
-}
-
-void
-check_fini(struct check *check)
-{
-	json_decref(check->lines);
-	*check = (struct check){ 0, NULL };
 }
 
 /* ---- saying what came of it ---- */

@@ -11,6 +11,7 @@
 #include "files.h"
 #include "memory.h"
 #include "running.h"
+#include "state.h"
 
 #define SERVICE "iss-distance-service"
 
