@@ -302,6 +302,8 @@ cmd_stop(struct tool *tool)
 		say("nothing runs here");
 	else
 		r = job_run_here(argv, NULL);
+	if (status && r == 0)
+		say("stopped; your folder stays, and `cupola workshop` goes on where you were");
 	json_decref(status);
 	free(conf);
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
