@@ -66,6 +66,33 @@ control_reload_as(struct master *master, struct plugin *plugin,
 	           NULL, 0, RELOAD_TIMEOUT_MS, done, arg);
 }
 
+/* Whether the plugin may still be asked for; says why not to who asked. */
+static struct plugin *
+enabled(struct master *master, const char *name, worker_answer *done, void *arg)
+{
+	struct plugin *plugin = master_plugin(master, name);
+	char why[256];
+
+	if (!plugin) {
+		snprintf(
+			why, sizeof why,
+			"expected the name of an enabled plugin, found \"%.100s\"; `cupola status` lists them",
+			name);
+		refuse(done, arg, why);
+	}
+	return plugin;
+}
+
+static void
+reload_now(struct master *master, const char *name, worker_answer *done, void *arg)
+{
+	struct plugin *plugin = enabled(master, name, done, arg);
+
+	if (plugin)
+		control_reload_as(master, plugin, &(struct reload_as){ false, false },
+		                  done, arg);
+}
+
 /* ---- reloads that wait for their process ---- */
 
 struct delayed {
@@ -87,7 +114,7 @@ delayed_end(struct delayed *delayed, struct master *master, const char *why)
 		snprintf(text, sizeof text, "plugin %s: %s", delayed->plugin, why);
 		refuse(delayed->done, delayed->arg, text);
 	} else {
-		control_reload(master, delayed->plugin, delayed->done, delayed->arg);
+		reload_now(master, delayed->plugin, delayed->done, delayed->arg);
 	}
 	free(delayed->plugin);
 	free(delayed);
@@ -125,25 +152,48 @@ control_reload_delayed(struct process *process, const char *why)
 		delayed_end(delayed, process->master, why);
 }
 
+/* A reload that was asked for while its process was dying, of what the new code is to mend perhaps. */
+struct attempt {
+	struct master *master;
+	char *plugin;
+	worker_answer *done;
+	void *arg;
+};
+
+static void
+on_first_answer(json_t *answer, void *arg)
+{
+	struct attempt *attempt = arg;
+	struct plugin *plugin = master_plugin(attempt->master, attempt->plugin);
+
+	if (json_is_true(json_object_get(answer, "ended")) && plugin &&
+	    !attempt->master->stopping)
+		delay(plugin, attempt->done, attempt->arg); /* and then once more */
+	else
+		attempt->done(answer, attempt->arg);
+	free(attempt->plugin);
+	free(attempt);
+}
+
 void
 control_reload(struct master *master, const char *name, worker_answer *done, void *arg)
 {
-	struct plugin *plugin = master_plugin(master, name);
+	struct plugin *plugin = enabled(master, name, done, arg);
 	struct worker *worker = plugin ? plugin->process->worker : NULL;
-	char why[256];
+	struct attempt *attempt;
 
-	if (!plugin) {
-		snprintf(
-			why, sizeof why,
-			"expected the name of an enabled plugin, found \"%.100s\"; `cupola status` lists them",
-			name);
-		refuse(done, arg, why);
-	} else if (!worker || !worker->ready) {
+	if (!plugin)
+		return;
+	if (!worker || !worker->ready) {
 		delay(plugin, done, arg);
-	} else {
-		control_reload_as(master, plugin, &(struct reload_as){ false, false },
-		                  done, arg);
+		return;
 	}
+	attempt = xcalloc(1, sizeof *attempt);
+	attempt->master = master;
+	attempt->plugin = xstrdup(name);
+	attempt->done = done;
+	attempt->arg = arg;
+	reload_now(master, name, on_first_answer, attempt);
 }
 
 void

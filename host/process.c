@@ -247,9 +247,15 @@ worker_free(struct worker *worker)
 {
 	struct question *question;
 
-	while ((question = LIST_FIRST(&worker->questions)))
-		question_fail(question,
-		              "the process ended before it answered; its log says why");
+	while ((question = LIST_FIRST(&worker->questions))) {
+		json_t *answer = json_pack(
+			"{s:s,s:b}", "error",
+			"the process ended before it answered; its log says why", "ended",
+			1);
+
+		question_end(question, answer);
+		json_decref(answer);
+	}
 	LIST_REMOVE(worker, link);
 	host_channel_free(worker->channel);
 	if (worker->life_fd >= 0)
