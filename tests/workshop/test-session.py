@@ -332,6 +332,24 @@ def test_a_service_of_ones_own_is_loaded_into_the_host_of_the_workshop():
         session.interrupt()
 
 
+def test_a_service_that_cannot_start_is_told_at_the_start():
+    with Learner() as learner:
+        learner.built_copy()
+        beyond_tour(learner)
+        learner.free_ports()
+        good = learner.read(APP)
+        learner.write(APP, good.replace(b"\tstruct iss *iss = calloc", b"\t(void)host;\n\treturn svc_error_set(err, -EINVAL, \"not today\");\n\tstruct iss *iss = calloc", 1))
+        assert learner.read(APP) != good
+        session = learner.session()
+        session.expect(ISS + " does not serve: save a mended one")
+        session.expect("not today")
+        mark = session.mark()
+        learner.write(APP, good)
+        session.expect(ISS + r": built and reloaded", mark)
+        assert get(learner, ISS, PLACE).status == 200
+        session.interrupt()
+
+
 def test_host_conf_is_taken_up_or_its_mistake_told():
     with Learner() as learner:
         learner.built_copy()

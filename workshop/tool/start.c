@@ -184,6 +184,26 @@ say_environment(void)
 	}
 }
 
+/* A service that could not be loaded leaves the others running; nobody should have to find that out. */
+static void
+say_failed(const struct tool *tool, const json_t *status)
+{
+	for (size_t i = 0; tool->course->services[i]; i++) {
+		const char *name = tool->course->services[i];
+		const json_t *plugin = running_plugin(status, name);
+		const char *state = json_string_value(json_object_get(plugin, "state")),
+			   *why = json_string_value(json_object_get(plugin, "why"));
+		char *near;
+
+		if (!state || strcmp(state, "failed") != 0)
+			continue;
+		near = tool_near(tool, why ? why : "");
+		say_in(RED, "%s does not serve: save a mended one", name);
+		say("  %s", near);
+		free(near);
+	}
+}
+
 static void
 say_where(const struct session *session, const json_t *status)
 {
@@ -193,6 +213,7 @@ say_where(const struct session *session, const json_t *status)
 	    colour_off());
 	free(guide);
 	progress_say_next(session->tool, status);
+	say_failed(session->tool, status);
 	if (session->lock < 0)
 		say_in(DIM,
 		       "Another session builds; this one looks on. Ctrl-C ends only this one.");
