@@ -28,4 +28,4 @@ noinst_PROGRAMS += %D%/bench-sink %D%/bench-paced
 %C%_bench_sink_LDADD =
 %C%_bench_paced_SOURCES = %D%/bench-paced.c
 %C%_bench_paced_LDADD =
-EXTRA_DIST += %D%/bench-host.py %D%/plugin-small.c %D%/wrk.lua
+EXTRA_DIST += %D%/bench-host.py %D%/bench-course.py %D%/plugin-small.c %D%/wrk.lua
