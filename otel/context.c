@@ -10,7 +10,7 @@
 #include <otel/baggage.h>
 #include <otel/trace.h>
 
-static __thread struct otel_context *current __attribute__((tls_model("initial-exec")));
+__thread struct otel_context *otelp_context_now;
 
 struct otel_context_key {
 	struct otel_context_key *next; /* never freed, but never lost either */
@@ -91,15 +91,15 @@ context_new(const struct otel_context *parent)
 struct otel_context *
 otel_context_current(void)
 {
-	return current;
+	return otelp_context_now;
 }
 
 struct otel_context *
 otel_context_swap(struct otel_context *context)
 {
-	struct otel_context *before = current;
+	struct otel_context *before = otelp_context_now;
 
-	current = context;
+	otelp_context_now = context;
 	return before;
 }
 

@@ -23,6 +23,10 @@ struct otel_context {
 	bool embedded;
 };
 
+/* The calling thread's current one, NULL for none; for who must not pay for a call to look. */
+extern __thread struct otel_context *otelp_context_now
+	__attribute__((tls_model("initial-exec")));
+
 /* Makes a span's own context: baggage and values of `parent` (NULL: none), and itself. */
 void otelp_context_embed(struct otel_context *context, struct otel_span *span,
                          const struct otel_context *parent);

@@ -8,6 +8,7 @@
  */
 #include <math.h>
 
+#include "context_priv.h"
 #include "meter_priv.h"
 #include "pipeline_priv.h"
 
@@ -138,7 +139,10 @@ static inline void
 offer_exemplar(const struct otelp_stream *stream, const struct otelp_series *series,
                unsigned place, uint64_t bits)
 {
-	if (stream->n_exemplars &&
+	/* Outside any span, the one load tells that there is nothing to offer. */
+	if ((otelp_context_now ||
+	     stream->exemplar_filter == OTEL_EXEMPLAR_FILTER_ALWAYS_ON) &&
+	    stream->n_exemplars &&
 	    !atomic_load_explicit(&series->exemplars[place].state, memory_order_relaxed))
 		otelp_exemplar_offer(stream, &series->exemplars[place], bits);
 }
