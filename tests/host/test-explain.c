@@ -207,13 +207,19 @@ START_TEST(words_that_are_cut_anywhere_are_read)
 	static const char words[] = LATE("7",
 	                                 "602000009053") "x.c:1:1: runtime error: y\n";
 
+	size_t found = 0;
+
 	for (size_t len = 1; len < sizeof words; len++) {
 		char *part = strndup(words, len), *text;
 
-		(void)report(part, &text);
+		found = report(part, &text);
+		/* What is told of a part is a finding of the whole, and never one more. */
+		ck_assert_uint_le(found, 2);
+		ck_assert(found || !*text);
 		free(text);
 		free(part);
 	}
+	ck_assert_uint_eq(found, 2); /* the last part was the whole */
 }
 END_TEST
 
